@@ -187,41 +187,6 @@ type TriageRequest struct {
 	Comment string         `json:"comment,omitempty"`
 }
 
-// Explanation answers why an event got its verdict.
-type Explanation struct {
-	Event    redoubt.Event   `json:"event"`
-	Verdict  redoubt.Verdict `json:"verdict"`
-	Rules    []RuleStep      `json:"rules"` // in the order they were asked, up to the one that decided
-	Nearest  *profile.Entry  `json:"nearest,omitempty"`
-	Compared []Difference    `json:"compared,omitempty"` // against Nearest
-	Allow    *Change         `json:"allow,omitempty"`    // the smallest change that would let it pass
-	Advice   string          `json:"advice"`
-}
-
-// RuleStep is one rule's answer.
-type RuleStep struct {
-	Rule    string `json:"rule"`
-	Matched bool   `json:"matched"`
-	Why     string `json:"why"`
-}
-
-// Difference is one compared field.
-type Difference struct {
-	Field string `json:"field"`
-	Want  string `json:"want"`
-	Got   string `json:"got"`
-	Same  bool   `json:"same"`
-}
-
-// Change is what "allow this" writes: an entry for the profile, or, where a
-// policy rule said no, a rule to put before it.
-type Change struct {
-	Text   string         `json:"text"`
-	Entry  *profile.Entry `json:"entry,omitempty"`
-	Policy string         `json:"policy,omitempty"`
-	Rule   *policy.Rule   `json:"rule,omitempty"`
-}
-
 // PolicyDocument is a policy with its source text and history.
 type PolicyDocument struct {
 	ID       string        `json:"id"` // its name
@@ -235,28 +200,6 @@ type PolicyDocument struct {
 // PolicyRequest carries one policy as YAML.
 type PolicyRequest struct {
 	Source string `json:"source"`
-}
-
-// Problem is one thing wrong with a document.
-type Problem struct {
-	Line    int    `json:"line"`
-	Column  int    `json:"column,omitempty"`
-	Message string `json:"message"`
-}
-
-// Preview is what a policy would have changed on recorded events.
-type Preview struct {
-	Problems []Problem       `json:"problems,omitempty"`
-	Events   int             `json:"events"`        // replayed
-	From     time.Time       `json:"from,omitzero"` // the oldest of them
-	Changed  int             `json:"changed"`
-	Samples  []PreviewChange `json:"samples,omitempty"` // at most fifty
-}
-
-// PreviewChange is one event whose verdict would differ.
-type PreviewChange struct {
-	Event redoubt.Event   `json:"event"`
-	Then  redoubt.Verdict `json:"then"`
 }
 
 // AuditEntry is one change somebody made.
