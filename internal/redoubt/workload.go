@@ -61,6 +61,7 @@ type Workload struct {
 	Addresses  []string          `json:"addresses,omitempty"` // IPs other workloads reach it at
 	Layers     []string          `json:"-"`                   // image layer directories on the node, uppermost first
 	Upper      string            `json:"-"`                   // writable layer directory on the node
+	Merged     string            `json:"-"`                   // where the engine mounts the union of Upper and Layers on the node
 	Started    time.Time         `json:"started"`
 	Running    bool              `json:"running"`
 	Isolated   bool              `json:"isolated"`
