@@ -1,0 +1,134 @@
+package console
+
+import (
+	"net/http"
+
+	"redoubt.dev/redoubt/internal/api"
+	"redoubt.dev/redoubt/internal/guard"
+	"redoubt.dev/redoubt/internal/profile"
+)
+
+// out is an answer with a JSON body.
+type out[T any] struct{ Body T }
+
+func answer[T any](v T) *out[T] { return &out[T]{Body: v} }
+
+// in is a request with a JSON body and nothing else.
+type in[T any] struct{ Body T }
+
+// byID names one thing, with or without a body about it.
+type byID struct {
+	ID string `path:"id" maxLength:"512" doc:"Its id"`
+}
+
+type byIDWith[T any] struct {
+	byID
+	Body T
+}
+
+type byName struct {
+	Name string `path:"name" maxLength:"128" doc:"Its name"`
+}
+
+type byNameWith[T any] struct {
+	byName
+	Body T
+}
+
+type byWorkload struct {
+	Workload string `path:"workload" maxLength:"512" doc:"Workload id, escaped: docker%2Fshop%2Fweb"`
+}
+
+type byWorkloadWith[T any] struct {
+	byWorkload
+	Body T
+}
+
+type byInstance struct {
+	Instance string `path:"instance" maxLength:"512" doc:"Container id or its first six or more digits, name, or workload id, escaped"`
+}
+
+type slice struct {
+	Limit  int    `query:"limit" default:"100" minimum:"1" maximum:"1000" doc:"Items on the page"`
+	Cursor string `query:"cursor" maxLength:"512" doc:"The next of the page before"`
+}
+
+type span struct {
+	Since string `query:"since" maxLength:"64" doc:"RFC 3339 time, or a duration back from now such as 15m, 24h or 7d"`
+	Until string `query:"until" maxLength:"64" doc:"As since"`
+}
+
+type eventFilter struct {
+	slice
+	span
+	Workload string `query:"workload" maxLength:"512" doc:"Workload id, name, or first six or more digits of a container id"`
+	Kind     string `query:"kind" enum:"exec,exit,listen,connect,accept,start,stop,loss,action"`
+	Effect   string `query:"effect" enum:"ignore,alert,prevent,block,isolate"`
+	Node     string `query:"node" maxLength:"256"`
+	Q        string `query:"q" maxLength:"256" doc:"Text to look for in workload, image, path, arguments, addresses, rule and reason"`
+	Novel    string `query:"novel" enum:"true,false" doc:"Only events outside the profile, or only those inside"`
+}
+
+type alertFilter struct {
+	slice
+	span
+	Workload string `query:"workload" maxLength:"512" doc:"Workload id, name, or first six or more digits of a container id"`
+	Status   string `query:"status" enum:"open,acknowledged,resolved"`
+	Severity string `query:"severity" enum:"low,medium,high,critical" doc:"The least severity wanted"`
+	Kind     string `query:"kind" enum:"exec,exit,listen,connect,accept,start,stop,loss,action"`
+	Incident string `query:"incident" maxLength:"64"`
+	Q        string `query:"q" maxLength:"256" doc:"Text to look for"`
+}
+
+type incidentFilter struct {
+	slice
+	span
+	Workload string `query:"workload" maxLength:"512" doc:"Workload id, name, or first six or more digits of a container id"`
+	Status   string `query:"status" enum:"open,acknowledged,resolved"`
+	Severity string `query:"severity" enum:"low,medium,high,critical" doc:"The least severity wanted"`
+	Q        string `query:"q" maxLength:"256" doc:"Text to look for"`
+}
+
+type workloadFilter struct {
+	slice
+	Q       string `query:"q" maxLength:"256" doc:"Text to look for in id, name, container id, image, node and labels"`
+	Kind    string `query:"kind" enum:"container,service,host"`
+	State   string `query:"state" enum:"learning,observing,enforcing,archived" doc:"State of its profile"`
+	Running string `query:"running" enum:"true,false"`
+}
+
+type profileFilter struct {
+	slice
+	Q     string `query:"q" maxLength:"256" doc:"Text to look for in workload id, name and image"`
+	State string `query:"state" enum:"learning,observing,enforcing,archived"`
+}
+
+type auditFilter struct {
+	slice
+	span
+	Actor string `query:"actor" maxLength:"128"`
+	Q     string `query:"q" maxLength:"256" doc:"Text to look for in action and object"`
+}
+
+type putPolicy struct {
+	byName
+	Dry  bool `query:"dry" doc:"Only say whether it would be taken"`
+	Body api.PolicyRequest
+}
+
+type putProfile = byWorkloadWith[profile.Profile]
+
+type streamFilter struct {
+	Types string `query:"types" maxLength:"128" doc:"Comma separated: event, alert, incident, workload, profile, node, policy; all when empty"`
+}
+
+// sessionOut is a session with its cookie.
+type sessionOut struct {
+	SetCookie http.Cookie `header:"Set-Cookie"`
+	Body      api.Session
+}
+
+// Applied is the change that allow or prevent has written.
+type Applied struct {
+	Applied guard.Change `json:"applied"`
+}
