@@ -16,51 +16,51 @@ func answer[T any](v T) *out[T] { return &out[T]{Body: v} }
 // in is a request with a JSON body and nothing else.
 type in[T any] struct{ Body T }
 
-// byID names one thing, with or without a body about it.
-type byID struct {
+// ByID names one thing, with or without a body about it.
+type ByID struct {
 	ID string `path:"id" maxLength:"512" doc:"Its id"`
 }
 
 type byIDWith[T any] struct {
-	byID
+	ByID
 	Body T
 }
 
-type byName struct {
+type ByName struct {
 	Name string `path:"name" maxLength:"128" doc:"Its name"`
 }
 
 type byNameWith[T any] struct {
-	byName
+	ByName
 	Body T
 }
 
-type byWorkload struct {
+type ByWorkload struct {
 	Workload string `path:"workload" maxLength:"512" doc:"Workload id, escaped: docker%2Fshop%2Fweb"`
 }
 
 type byWorkloadWith[T any] struct {
-	byWorkload
+	ByWorkload
 	Body T
 }
 
-type byInstance struct {
+type ByInstance struct {
 	Instance string `path:"instance" maxLength:"512" doc:"Container id or its first six or more digits, name, or workload id, escaped"`
 }
 
-type slice struct {
+type Slice struct {
 	Limit  int    `query:"limit" default:"100" minimum:"1" maximum:"1000" doc:"Items on the page"`
 	Cursor string `query:"cursor" maxLength:"512" doc:"The next of the page before"`
 }
 
-type span struct {
+type Span struct {
 	Since string `query:"since" maxLength:"64" doc:"RFC 3339 time, or a duration back from now such as 15m, 24h or 7d"`
 	Until string `query:"until" maxLength:"64" doc:"As since"`
 }
 
 type eventFilter struct {
-	slice
-	span
+	Slice
+	Span
 	Workload string `query:"workload" maxLength:"512" doc:"Workload id, name, or first six or more digits of a container id"`
 	Kind     string `query:"kind" enum:"exec,exit,listen,connect,accept,start,stop,loss,action"`
 	Effect   string `query:"effect" enum:"ignore,alert,prevent,block,isolate"`
@@ -70,8 +70,8 @@ type eventFilter struct {
 }
 
 type alertFilter struct {
-	slice
-	span
+	Slice
+	Span
 	Workload string `query:"workload" maxLength:"512" doc:"Workload id, name, or first six or more digits of a container id"`
 	Status   string `query:"status" enum:"open,acknowledged,resolved"`
 	Severity string `query:"severity" enum:"low,medium,high,critical" doc:"The least severity wanted"`
@@ -81,8 +81,8 @@ type alertFilter struct {
 }
 
 type incidentFilter struct {
-	slice
-	span
+	Slice
+	Span
 	Workload string `query:"workload" maxLength:"512" doc:"Workload id, name, or first six or more digits of a container id"`
 	Status   string `query:"status" enum:"open,acknowledged,resolved"`
 	Severity string `query:"severity" enum:"low,medium,high,critical" doc:"The least severity wanted"`
@@ -90,7 +90,7 @@ type incidentFilter struct {
 }
 
 type workloadFilter struct {
-	slice
+	Slice
 	Q       string `query:"q" maxLength:"256" doc:"Text to look for in id, name, container id, image, node and labels"`
 	Kind    string `query:"kind" enum:"container,service,host"`
 	State   string `query:"state" enum:"learning,observing,enforcing,archived" doc:"State of its profile"`
@@ -98,20 +98,20 @@ type workloadFilter struct {
 }
 
 type profileFilter struct {
-	slice
+	Slice
 	Q     string `query:"q" maxLength:"256" doc:"Text to look for in workload id, name and image"`
 	State string `query:"state" enum:"learning,observing,enforcing,archived"`
 }
 
 type auditFilter struct {
-	slice
-	span
+	Slice
+	Span
 	Actor string `query:"actor" maxLength:"128"`
 	Q     string `query:"q" maxLength:"256" doc:"Text to look for in action and object"`
 }
 
 type putPolicy struct {
-	byName
+	ByName
 	Dry  bool `query:"dry" doc:"Only say whether it would be taken"`
 	Body api.PolicyRequest
 }

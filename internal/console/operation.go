@@ -8,6 +8,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"redoubt.dev/redoubt/internal/api"
 )
 
 const (
@@ -82,6 +84,8 @@ func newAPI(mux *http.ServeMux, version string) huma.API {
 	config.Info.Description = "Everything the web UI and the command line do goes through this interface. " +
 		"Lists are newest first; errors are RFC 9457 problem documents; x-permission names what an operation asks of the caller's role."
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
+	spellAll(config.Components.Schemas)
+	config.Components.Schemas.Schema(reflect.TypeFor[api.StreamMessage](), true, "")
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"session": {Type: "apiKey", In: "cookie", Name: cookieName, Description: "Changing requests also carry the session's csrf in X-CSRF-Token."},
 		"token":   {Type: "http", Scheme: "bearer"},

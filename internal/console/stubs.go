@@ -43,12 +43,12 @@ func (c *Console) radar(context.Context, *struct{}) (*out[api.Radar], error) { r
 func (c *Console) workloads(context.Context, *workloadFilter) (*out[api.Page[api.Workload]], error) {
 	return nil, errStub
 }
-func (c *Console) workload(context.Context, *byInstance) (*out[api.Workload], error) {
+func (c *Console) workload(context.Context, *ByInstance) (*out[api.Workload], error) {
 	return nil, errStub
 }
 
 type actInput struct {
-	byInstance
+	ByInstance
 	Body api.ActionRequest
 }
 
@@ -59,8 +59,8 @@ func (c *Console) events(context.Context, *eventFilter) (*out[api.Page[redoubt.E
 func (c *Console) eventsCSV(context.Context, *eventFilter) (*huma.StreamResponse, error) {
 	return nil, errStub
 }
-func (c *Console) event(context.Context, *byID) (*out[redoubt.Event], error) { return nil, errStub }
-func (c *Console) whyEvent(context.Context, *byID) (*out[guard.Explanation], error) {
+func (c *Console) event(context.Context, *ByID) (*out[redoubt.Event], error) { return nil, errStub }
+func (c *Console) whyEvent(context.Context, *ByID) (*out[guard.Explanation], error) {
 	return nil, errStub
 }
 func (c *Console) alerts(context.Context, *alertFilter) (*out[api.Page[redoubt.Alert]], error) {
@@ -69,22 +69,22 @@ func (c *Console) alerts(context.Context, *alertFilter) (*out[api.Page[redoubt.A
 func (c *Console) alertsCSV(context.Context, *alertFilter) (*huma.StreamResponse, error) {
 	return nil, errStub
 }
-func (c *Console) alert(context.Context, *byID) (*out[redoubt.Alert], error) { return nil, errStub }
+func (c *Console) alert(context.Context, *ByID) (*out[redoubt.Alert], error) { return nil, errStub }
 func (c *Console) triageAlert(context.Context, *byIDWith[api.TriageRequest]) (*out[redoubt.Alert], error) {
 	return nil, errStub
 }
-func (c *Console) whyAlert(context.Context, *byID) (*out[guard.Explanation], error) {
+func (c *Console) whyAlert(context.Context, *ByID) (*out[guard.Explanation], error) {
 	return nil, errStub
 }
-func (c *Console) allow(context.Context, *byID) (*out[Applied], error)   { return nil, errStub }
-func (c *Console) prevent(context.Context, *byID) (*out[Applied], error) { return nil, errStub }
+func (c *Console) allow(context.Context, *ByID) (*out[Applied], error)   { return nil, errStub }
+func (c *Console) prevent(context.Context, *ByID) (*out[Applied], error) { return nil, errStub }
 func (c *Console) incidents(context.Context, *incidentFilter) (*out[api.Page[redoubt.Incident]], error) {
 	return nil, errStub
 }
 func (c *Console) incidentsCSV(context.Context, *incidentFilter) (*huma.StreamResponse, error) {
 	return nil, errStub
 }
-func (c *Console) incident(context.Context, *byID) (*out[redoubt.Incident], error) {
+func (c *Console) incident(context.Context, *ByID) (*out[redoubt.Incident], error) {
 	return nil, errStub
 }
 func (c *Console) triageIncident(context.Context, *byIDWith[api.TriageRequest]) (*out[redoubt.Incident], error) {
@@ -93,7 +93,7 @@ func (c *Console) triageIncident(context.Context, *byIDWith[api.TriageRequest]) 
 func (c *Console) profiles(context.Context, *profileFilter) (*out[api.Page[profile.Summary]], error) {
 	return nil, errStub
 }
-func (c *Console) profile(context.Context, *byWorkload) (*out[profile.Profile], error) {
+func (c *Console) profile(context.Context, *ByWorkload) (*out[profile.Profile], error) {
 	return nil, errStub
 }
 func (c *Console) importProfile(context.Context, *putProfile) (*out[profile.Profile], error) {
@@ -105,42 +105,42 @@ func (c *Console) setState(context.Context, *byWorkloadWith[api.StateRequest]) (
 func (c *Console) editProfile(context.Context, *byWorkloadWith[api.EntriesRequest]) (*out[profile.Profile], error) {
 	return nil, errStub
 }
-func (c *Console) deleteProfile(context.Context, *byWorkload) (*struct{}, error) {
+func (c *Console) deleteProfile(context.Context, *ByWorkload) (*struct{}, error) {
 	return nil, errStub
 }
-func (c *Console) policies(context.Context, *slice) (*out[api.Page[api.PolicyDocument]], error) {
+func (c *Console) policies(context.Context, *Slice) (*out[api.Page[api.PolicyDocument]], error) {
 	return nil, errStub
 }
-func (c *Console) policy(context.Context, *byName) (*out[api.PolicyDocument], error) {
+func (c *Console) policy(context.Context, *ByName) (*out[api.PolicyDocument], error) {
 	return nil, errStub
 }
 func (c *Console) putPolicy(context.Context, *putPolicy) (*out[api.PolicyDocument], error) {
 	return nil, errStub
 }
-func (c *Console) deletePolicy(context.Context, *byName) (*struct{}, error) { return nil, errStub }
+func (c *Console) deletePolicy(context.Context, *ByName) (*struct{}, error) { return nil, errStub }
 func (c *Console) previewPolicy(context.Context, *in[api.PolicyRequest]) (*out[guard.Preview], error) {
 	return nil, errStub
 }
-func (c *Console) nodes(context.Context, *slice) (*out[api.Page[redoubt.NodeStatus]], error) {
+func (c *Console) nodes(context.Context, *Slice) (*out[api.Page[redoubt.NodeStatus]], error) {
 	return nil, errStub
 }
-func (c *Console) deleteNode(context.Context, *byID) (*struct{}, error)         { return nil, errStub }
+func (c *Console) deleteNode(context.Context, *ByID) (*struct{}, error)         { return nil, errStub }
 func (c *Console) join(context.Context, *struct{}) (*out[api.JoinToken], error) { return nil, errStub }
-func (c *Console) users(context.Context, *slice) (*out[api.Page[api.User]], error) {
+func (c *Console) users(context.Context, *Slice) (*out[api.Page[api.User]], error) {
 	return nil, errStub
 }
-func (c *Console) user(context.Context, *byName) (*out[api.User], error) { return nil, errStub }
+func (c *Console) user(context.Context, *ByName) (*out[api.User], error) { return nil, errStub }
 func (c *Console) putUser(context.Context, *byNameWith[api.UserRequest]) (*out[api.User], error) {
 	return nil, errStub
 }
-func (c *Console) deleteUser(context.Context, *byName) (*struct{}, error) { return nil, errStub }
-func (c *Console) tokens(context.Context, *slice) (*out[api.Page[api.Token]], error) {
+func (c *Console) deleteUser(context.Context, *ByName) (*struct{}, error) { return nil, errStub }
+func (c *Console) tokens(context.Context, *Slice) (*out[api.Page[api.Token]], error) {
 	return nil, errStub
 }
 func (c *Console) makeToken(context.Context, *in[api.TokenRequest]) (*out[api.NewToken], error) {
 	return nil, errStub
 }
-func (c *Console) deleteToken(context.Context, *byID) (*struct{}, error) { return nil, errStub }
+func (c *Console) deleteToken(context.Context, *ByID) (*struct{}, error) { return nil, errStub }
 func (c *Console) auditTrail(context.Context, *auditFilter) (*out[api.Page[api.AuditEntry]], error) {
 	return nil, errStub
 }
