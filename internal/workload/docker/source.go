@@ -135,11 +135,12 @@ func (s *Source) watch(ctx context.Context, sink func(workload.Change)) error {
 		Filters: make(client.Filters).Add("type", "container", "network").Add("event", wanted...),
 	})
 	w := &watcher{source: s, api: api, sink: sink}
-	if w.systemd, err = usesSystemd(ctx, api); err != nil {
+	if err := w.settings(ctx); err != nil {
 		return err
 	}
-	w.start(ctx)
-	defer w.stop(cancel)
+	w.jobs = newQueue(w.do)
+	defer w.jobs.done.Wait()
+	defer cancel()
 	if err := w.list(ctx); err != nil {
 		return err
 	}
@@ -149,7 +150,7 @@ func (s *Source) watch(ctx context.Context, sink func(workload.Change)) error {
 	for {
 		select {
 		case m := <-stream.Messages:
-			w.dispatch(m)
+			w.dispatch(ctx, m)
 		case err := <-stream.Err:
 			return fmt.Errorf("read events: %w", err)
 		case <-tick.C:
@@ -173,15 +174,16 @@ func version(ctx context.Context, api *client.Client) (string, error) {
 	return v.Version, nil
 }
 
-// usesSystemd says whether the engine names its cgroups as systemd scopes.
-func usesSystemd(ctx context.Context, api *client.Client) (bool, error) {
+// settings asks where and how the engine keeps its containers.
+func (w *watcher) settings(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
-	info, err := api.Info(ctx, client.InfoOptions{})
+	got, err := w.api.Info(ctx, client.InfoOptions{})
 	if err != nil {
-		return false, fmt.Errorf("ask engine settings: %w", err)
+		return fmt.Errorf("ask engine settings: %w", err)
 	}
-	return info.Info.CgroupDriver == "systemd", nil
+	w.systemd, w.root = got.Info.CgroupDriver == "systemd", got.Info.DockerRootDir
+	return nil
 }
 
 // last returns what was reported of a container, nil if nothing.

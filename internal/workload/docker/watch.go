@@ -3,8 +3,6 @@ package docker
 import (
 	"context"
 	"fmt"
-	"hash/maphash"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,11 +14,6 @@ import (
 	"redoubt.dev/redoubt/internal/workload"
 )
 
-const (
-	lanes     = 8   // inspections under way at once
-	laneDepth = 512 // jobs waiting in one; a job that finds no room is dropped and the engine listed again
-)
-
 // job is something to find out or say about one container.
 type job struct {
 	action events.Action // create, start, die, destroy; empty is "look again"
@@ -29,48 +22,19 @@ type job struct {
 	time   time.Time
 }
 
-// watcher serves one connection. Each container has its lane, so its changes
-// stay in order while different containers do not wait for each other.
+// watcher serves one connection to the engine.
 type watcher struct {
 	source  *Source
 	api     *client.Client
 	sink    func(workload.Change)
-	systemd bool
-
-	seed  maphash.Seed
-	lanes [lanes]chan job
-	done  sync.WaitGroup
-	again atomic.Bool // list once more: something was dropped or a minute passed
+	systemd bool   // the engine names its cgroups as systemd scopes
+	root    string // the engine's own directory on this node
+	jobs    *queue
+	again   atomic.Bool // list once more: a job was dropped or a minute passed
 }
 
-func (w *watcher) start(ctx context.Context) {
-	w.seed = maphash.MakeSeed()
-	for i := range w.lanes {
-		lane := make(chan job, laneDepth)
-		w.lanes[i] = lane
-		w.done.Go(func() {
-			for {
-				select {
-				case <-ctx.Done():
-					return
-				case j := <-lane:
-					w.do(ctx, j)
-				}
-			}
-		})
-	}
-}
-
-// stop ends the lanes and waits, so that nothing is reported after watch.
-func (w *watcher) stop(cancel context.CancelFunc) {
-	cancel()
-	w.done.Wait()
-}
-
-func (w *watcher) enqueue(j job) {
-	select {
-	case w.lanes[maphash.String(w.seed, j.id)%lanes] <- j:
-	default:
+func (w *watcher) enqueue(ctx context.Context, j job) {
+	if !w.jobs.put(ctx, j) {
 		w.again.Store(true)
 	}
 }
@@ -78,7 +42,7 @@ func (w *watcher) enqueue(j job) {
 // wanted are the events that change what is known of a container.
 var wanted = []string{"create", "start", "die", "destroy", "rename", "update", "connect", "disconnect"}
 
-func (w *watcher) dispatch(m events.Message) {
+func (w *watcher) dispatch(ctx context.Context, m events.Message) {
 	j := job{action: m.Action, id: m.Actor.ID, attrs: m.Actor.Attributes, time: time.Unix(0, m.TimeNano)}
 	switch m.Action {
 	case events.ActionConnect, events.ActionDisconnect:
@@ -92,7 +56,7 @@ func (w *watcher) dispatch(m events.Message) {
 		j.action = ""
 	}
 	if validID(j.id) {
-		w.enqueue(j)
+		w.enqueue(ctx, j)
 	}
 }
 
@@ -100,7 +64,7 @@ func (w *watcher) dispatch(m events.Message) {
 func validID(id string) bool { return workload.ParsePlace("/docker/"+id).Container == id && id != "" }
 
 // list holds the picture against the engine's and has every difference looked
-// at, in the lane of its container.
+// at.
 func (w *watcher) list(ctx context.Context) error {
 	call, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
@@ -114,11 +78,11 @@ func (w *watcher) list(ctx context.Context) error {
 		delete(known, c.ID)
 		running := c.State == "running" || c.State == "paused"
 		if validID(c.ID) && (last == nil || last.Running != running) {
-			w.enqueue(job{id: c.ID})
+			w.enqueue(ctx, job{id: c.ID})
 		}
 	}
 	for id := range known {
-		w.enqueue(job{id: id})
+		w.enqueue(ctx, job{id: id})
 	}
 	return nil
 }
@@ -137,9 +101,22 @@ func (w *watcher) do(ctx context.Context, j job) {
 			gone = w.fromEvent(ctx, j)
 		}
 		w.source.report(w.sink, workload.Change{Workload: gone, Gone: true})
-	case events.ActionCreate, events.ActionStart, "":
+	case events.ActionCreate:
+		w.create(ctx, j)
+	case events.ActionStart, "":
 		w.look(ctx, j)
 	}
+}
+
+// create reports a new container from the engine's own record where that can
+// be read, else by inspection, which may have to wait until it has started.
+func (w *watcher) create(ctx context.Context, j job) {
+	c, err := onDisk(w.root, j.id)
+	if err != nil {
+		w.look(ctx, j)
+		return
+	}
+	w.source.report(w.sink, workload.Change{Workload: w.describe(ctx, c)})
 }
 
 func stopped(x redoubt.Workload) redoubt.Workload {
@@ -157,6 +134,9 @@ func (w *watcher) look(ctx context.Context, j job) {
 	switch {
 	case err == nil:
 		x := w.describe(call, &got.Container)
+		if last != nil && last.Layers != nil { // they never change, but an inspection during removal may lack them
+			x.ID, x.Layers, x.Upper, x.Merged = last.ID, last.Layers, last.Upper, last.Merged
+		}
 		if j.action == events.ActionStart && !x.Running {
 			x.Running, x.Started = true, j.time // it died again meanwhile; its die event says so next
 		}
