@@ -24,8 +24,9 @@ type Console interface {
 	Watch(ctx context.Context, node redoubt.NodeID, use func(*Desired)) error
 }
 
-// Batch is one delivery. Seq grows by one per node, for as long as the node's
-// state directory lives.
+// Batch is one delivery. Seq grows from batch to batch of a node, with gaps,
+// also across restarts, a lost spool and a new enrolment: a console needs to
+// remember only the highest one per node. It fits 53 bits.
 type Batch struct {
 	Node      redoubt.NodeID
 	Seq       uint64
