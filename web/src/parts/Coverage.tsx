@@ -1,0 +1,40 @@
+import { Progress, ProgressMeasureLocation } from '@patternfly/react-core';
+import { list } from '../api/types';
+import type { ProfileCoverage } from '../api/types';
+import { percent, plural } from '../text/number';
+import { escapeText } from '../text/escape';
+
+/** How much of a workload's behaviour the profile holds, and on what that rests. */
+export function CoverageBar({ of: c, label }: { of: ProfileCoverage; label?: string }) {
+  const says = covered(c);
+  return (
+    <div>
+      <Progress
+        value={Math.floor(c.share * 100)}
+        label={percent(c.share)}
+        aria-label={label ?? 'Coverage'}
+        valueText={says}
+        measureLocation={ProgressMeasureLocation.none}
+        size="sm"
+        title={says}
+      />
+    </div>
+  );
+}
+
+/** "97 % covered after 4,210 observations". */
+export function covered(c: ProfileCoverage): string {
+  if (c.units === 0) return 'nothing observed yet';
+  return `${percent(c.share)} covered after ${plural(c.units, 'observation')}`;
+}
+
+export function Missing({ of: c }: { of: ProfileCoverage }) {
+  const missing = list(c.missing);
+  if (missing.length === 0) return null;
+  return (
+    <div>
+      <p>Probably still unseen:</p>
+      <ul className="rd-bullets">{missing.map((m) => <li key={m}>{escapeText(m)}</li>)}</ul>
+    </div>
+  );
+}

@@ -1,0 +1,41 @@
+// A small YAML writer for showing a rule before it is written. The console
+// prints and parses the real documents.
+
+type Value = unknown;
+
+export function yaml(value: Value, indent = 0): string {
+  const pad = '  '.repeat(indent);
+  if (Array.isArray(value)) {
+    return value.map((v) => (flat(v) ? `${pad}- ${scalar(v)}\n` : `${pad}- ${yaml(v, indent + 1).slice(pad.length + 2)}`)).join('');
+  }
+  return Object.entries(value as Record<string, Value>)
+    .filter(([, v]) => v !== undefined && v !== null)
+    .map(([k, v]) => (flat(v) ? `${pad}${k}: ${scalar(v)}\n` : `${pad}${k}:\n${yaml(v, indent + 1)}`))
+    .join('');
+}
+
+function flat(v: Value): boolean {
+  return typeof v !== 'object' || v === null || Object.keys(v).length === 0;
+}
+
+function scalar(v: Value): string {
+  if (Array.isArray(v)) return '[]';
+  if (typeof v === 'object') return v === null ? 'null' : '{}';
+  if (typeof v !== 'string') return String(v);
+  const plain = /^[A-Za-z/_][\w./ -]*$/.test(v) && !/ $/.test(v) && !/^(true|false|yes|no|on|off|null|y|n)$/i.test(v);
+  return plain ? v : JSON.stringify(v);
+}
+
+/** The document with its top-level `disabled` line set; everything else stays as written. */
+export function withDisabled(source: string, disabled: boolean): string {
+  const line = /^disabled:.*\n?/m;
+  if (line.test(source)) return source.replace(line, disabled ? 'disabled: true\n' : '');
+  if (!disabled) return source;
+  const name = /^name:.*\n?/m;
+  return name.test(source) ? source.replace(name, (l) => `${l.trimEnd()}\ndisabled: true\n`) : `disabled: true\n${source}`;
+}
+
+/** The document's top-level name, if it has one. */
+export function nameOf(source: string): string | undefined {
+  return /^name:\s*["']?([^"'#\n]+?)["']?\s*(#.*)?$/m.exec(source)?.[1];
+}
