@@ -92,7 +92,7 @@ func (h Hierarchy) Path(id uint64) (string, error) {
 	if h.V2 == "" {
 		return "", fault.New(fault.Unsupported, "look up cgroup %d: no v2 hierarchy", id)
 	}
-	mount, err := unix.Open(h.V2, unix.O_DIRECTORY|unix.O_PATH|unix.O_CLOEXEC, 0)
+	mount, err := unix.Open(h.V2, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return "", fmt.Errorf("open %s: %w", h.V2, err)
 	}

@@ -35,7 +35,8 @@ func ParsePlace(path string) Place {
 	parts := strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
 	pod := ""
 	for i, part := range parts {
-		if uid := podOf(part); uid != "" {
+		slice, _, _ := strings.Cut(part, ":")
+		if uid := podOf(slice); uid != "" {
 			pod = uid
 		}
 		above := ""

@@ -46,6 +46,7 @@ type Registry struct {
 // bound is what a cgroup id leads to: an instance, known or not yet.
 type bound struct {
 	instance string
+	unit     bool // a service: falls to the node where no source reports it
 	host     bool // falls to the node itself
 }
 
@@ -80,6 +81,11 @@ func (r *Registry) Apply(c Change) {
 		r.refused++
 		return
 	}
+	r.tell()
+}
+
+// tell wakes whoever waits for a change.
+func (r *Registry) tell() {
 	close(r.changed)
 	r.changed = make(chan struct{})
 }
@@ -158,8 +164,7 @@ func (r *Registry) Bind(id uint64, path string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.bind(id, boundOf(place))
-	close(r.changed)
-	r.changed = make(chan struct{})
+	r.tell()
 }
 
 func boundOf(place Place) bound {
@@ -167,7 +172,7 @@ func boundOf(place Place) bound {
 	case place.Container != "":
 		return bound{instance: place.Container}
 	case place.Unit != "":
-		return bound{instance: string(UnitID(place.Unit))}
+		return bound{instance: string(UnitID(place.Unit)), unit: true}
 	}
 	return bound{host: true}
 }
@@ -184,52 +189,82 @@ func (r *Registry) bind(id uint64, b bound) {
 }
 
 // ByCgroup returns whose the v2 cgroup id is, also just after its workload is
-// gone. A service that no source has reported counts as the node itself.
+// gone. It is false while the owner is not known (yet).
 func (r *Registry) ByCgroup(id uint64) (*redoubt.Workload, bool) {
-	r.mu.RLock()
-	b, ok := r.cgroups[id]
-	r.mu.RUnlock()
-	if !ok && r.paths != nil {
-		path, err := r.paths(id)
-		if err != nil {
-			return nil, false
-		}
-		b = boundOf(ParsePlace(path))
-		r.mu.Lock()
-		r.bind(id, b)
-		r.mu.Unlock()
-	} else if !ok {
+	b, ok := r.owner(id)
+	switch {
+	case !ok:
 		return nil, false
-	}
-	if b.host {
+	case b.host:
 		return r.Host()
 	}
 	return r.ByInstance(b.instance)
 }
 
-// Await is ByCgroup for one whose workload may be on its way: it waits for it
-// until ctx ends.
-func (r *Registry) Await(ctx context.Context, id uint64) (*redoubt.Workload, bool) {
-	r.mu.Lock()
-	wait := r.waiters < maxWaiters
-	if wait {
-		r.waiters++
-		defer func() { r.mu.Lock(); r.waiters--; r.mu.Unlock() }()
+// owner returns what a cgroup is bound to, looking its path up where nobody
+// has bound it.
+func (r *Registry) owner(id uint64) (bound, bool) {
+	r.mu.RLock()
+	b, ok := r.cgroups[id]
+	r.mu.RUnlock()
+	if ok || r.paths == nil {
+		return b, ok
 	}
-	r.mu.Unlock()
+	path, err := r.paths(id)
+	if err != nil {
+		return bound{}, false
+	}
+	b = boundOf(ParsePlace(path))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.bind(id, b)
+	return b, true
+}
+
+// Await is ByCgroup for one whose workload may be on its way: it waits for it
+// until ctx ends. A service that is still unknown then counts as the node.
+func (r *Registry) Await(ctx context.Context, id uint64) (*redoubt.Workload, bool) {
+	wait := r.mayWait()
+	if wait {
+		defer r.waited()
+	}
 	for {
-		r.mu.RLock()
-		changed := r.changed
-		r.mu.RUnlock()
-		if w, ok := r.ByCgroup(id); ok || !wait {
-			return w, ok
+		changed := r.Changed()
+		if w, ok := r.ByCgroup(id); ok {
+			return w, true
+		}
+		if !wait {
+			return r.fallback(id)
 		}
 		select {
 		case <-ctx.Done():
-			return nil, false
+			return r.fallback(id)
 		case <-changed:
 		}
 	}
+}
+
+func (r *Registry) mayWait() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.waiters >= maxWaiters {
+		return false
+	}
+	r.waiters++
+	return true
+}
+
+func (r *Registry) waited() {
+	r.mu.Lock()
+	r.waiters--
+	r.mu.Unlock()
+}
+
+func (r *Registry) fallback(id uint64) (*redoubt.Workload, bool) {
+	if b, ok := r.owner(id); ok && b.unit {
+		return r.Host()
+	}
+	return nil, false
 }
 
 // ByInstance returns the workload with this instance key, also just after it
@@ -290,8 +325,7 @@ func (r *Registry) Isolate(instance string, on bool) {
 	} else {
 		delete(r.isolated, instance)
 	}
-	close(r.changed)
-	r.changed = make(chan struct{})
+	r.tell()
 }
 
 // Changed returns a channel that the next change closes.

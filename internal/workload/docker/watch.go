@@ -94,13 +94,9 @@ func (w *watcher) do(ctx context.Context, j job) {
 			w.source.report(w.sink, workload.Change{Workload: stopped(*last)})
 		}
 	case events.ActionDestroy:
-		gone := redoubt.Workload{}
 		if last := w.source.last(j.id); last != nil {
-			gone = stopped(*last)
-		} else {
-			gone = w.fromEvent(ctx, j)
+			w.source.report(w.sink, workload.Change{Workload: stopped(*last), Gone: true})
 		}
-		w.source.report(w.sink, workload.Change{Workload: gone, Gone: true})
 	case events.ActionCreate:
 		w.create(ctx, j)
 	case events.ActionStart, "":
