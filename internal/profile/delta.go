@@ -7,6 +7,8 @@ import "redoubt.dev/redoubt/internal/redoubt"
 type Delta struct {
 	Workload redoubt.WorkloadID `json:"workload"`
 	Version  *Version           `json:"version,omitempty"` // first seen here
-	Entries  []Entry            `json:"entries,omitempty"` // new ones whole, known ones with increments in Count and Units
+	Entries  []Entry            `json:"entries,omitempty"` // each whole, with increments in Count and Units
 	Units    int64              `json:"units"`
+	Starts   int64              `json:"starts,omitempty"`
+	Hours    Hours              `json:"hours,omitempty"`
 }

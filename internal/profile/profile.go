@@ -42,8 +42,10 @@ type Profile struct {
 	Since    time.Time          `json:"since"`    // of this state
 	Versions []Version          `json:"versions,omitempty"`
 	Entries  []Entry            `json:"entries"`
-	Units    int64              `json:"units"` // independent observations so far
-	Novel    int64              `json:"novel"` // of these, ones that showed something no other did
+	Units    int64              `json:"units"`            // independent observations so far
+	Novel    int64              `json:"novel"`            // of these, ones that showed something no other did
+	Starts   int64              `json:"starts,omitempty"` // of these, starts of an instance
+	Hours    Hours              `json:"hours,omitempty"`  // hours of the day in which it was watched
 	Coverage Coverage           `json:"coverage"`
 }
 
@@ -67,16 +69,17 @@ type Entry struct {
 	Last    time.Time         `json:"last,omitzero"`
 	Count   int64             `json:"count"`          // sightings
 	Units   int64             `json:"units"`          // independent observations it was part of
-	Unit    string            `json:"unit,omitempty"` // the observation that showed it first, while Units is 1
+	Unit    string            `json:"unit,omitempty"` // the observations that showed it, joined by "+", while Units is at most 2
 	Note    string            `json:"note,omitempty"`
+	Expect  string            `json:"expect,omitempty"` // for a job known to be due: when, as its table says it
 }
 
 // Exec allows a program by path and content, started by a parent, with
 // arguments of a shape.
 type Exec struct {
 	Path    string           `json:"path"`
-	Digests []redoubt.Digest `json:"digests,omitempty"` // allowed contents, one per image version; empty only for seeded entries not hashed yet
-	Parent  string           `json:"parent,omitempty"`  // path of the parent program; empty is any
+	Digests []redoubt.Digest `json:"digests,omitempty"` // allowed contents, one per image version; empty is any content that came with the image
+	Parent  string           `json:"parent,omitempty"`  // path of the parent program; empty is any inside the workload, or Outside
 	Args    []string         `json:"args,omitempty"`    // argument shape, see Shape; nil is any
 }
 

@@ -1,0 +1,76 @@
+package profile
+
+import (
+	"fmt"
+	"slices"
+
+	"redoubt.dev/redoubt/internal/redoubt"
+)
+
+// Matcher is one revision of a profile made ready for comparing. It never
+// changes and is safe for concurrent use.
+type Matcher struct {
+	x       *index
+	entries []Entry
+}
+
+// Compile builds a Matcher. It copies what it keeps.
+func Compile(p *Profile) *Matcher {
+	m := &Matcher{x: newIndex(), entries: make([]Entry, len(p.Entries))}
+	for i := range p.Entries {
+		m.entries[i] = p.Entries[i].clone()
+		m.x.add(&m.entries[i])
+	}
+	return m
+}
+
+// Judges reports whether profiles speak of this kind of event at all.
+func Judges(k redoubt.EventKind) bool {
+	switch k {
+	case redoubt.EventExec, redoubt.EventListen, redoubt.EventAccept, redoubt.EventConnect:
+		return true
+	}
+	return false
+}
+
+// Match returns the entry that allows ev, or false. Accepted connections are
+// allowed by the entry of the socket that took them. Kinds that Judges denies
+// match nothing. The entry is shared: do not change it.
+func (m *Matcher) Match(ev *redoubt.Event) (*Entry, bool) {
+	e := m.x.match(ev)
+	return e, e != nil
+}
+
+// Why says in one sentence why Match found nothing.
+func (m *Matcher) Why(ev *redoubt.Event) string {
+	if !Judges(ev.Kind) {
+		return fmt.Sprintf("a profile says nothing about %s events", ev.Kind)
+	}
+	if ev.Kind == redoubt.EventExec {
+		if p := ev.Process; p == nil || p.File == nil || p.File.Digest == "" {
+			return unreadable(p)
+		}
+	} else if ev.Network == nil {
+		return "the event does not say which connection it is about"
+	}
+	near, compared := m.Nearest(ev)
+	if near == nil {
+		return fmt.Sprintf("no %s like this is in the profile", ev.Kind)
+	}
+	i := slices.IndexFunc(compared, func(d Difference) bool { return !d.Same })
+	if i < 0 {
+		return fmt.Sprintf("no %s like this is in the profile", ev.Kind)
+	}
+	if compared[0].Field == "program" && compared[0].Same && compared[i].Field == "content" {
+		return fmt.Sprintf("%s is allowed, but with other content: %s, not %s", compared[0].Got, compared[i].Want, compared[i].Got)
+	}
+	return fmt.Sprintf("the nearest entry allows %s; %s differs: %s, not %s", near, compared[i].Field, compared[i].Got, compared[i].Want)
+}
+
+func unreadable(p *redoubt.Process) string {
+	why := "the sensor does not say why"
+	if p != nil && p.File != nil && p.File.Error != "" {
+		why = p.File.Error
+	}
+	return "the program's content could not be read, so nothing can vouch for it: " + why
+}
