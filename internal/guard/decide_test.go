@@ -2,7 +2,6 @@ package guard
 
 import (
 	"net/netip"
-	"slices"
 	"strings"
 	"testing"
 
@@ -168,15 +167,12 @@ func TestToolsNameKnownTechniques(t *testing.T) {
 		t.Errorf("%d rows", len(tools))
 	}
 	for i, row := range tools {
-		if _, ok := TechniqueByID(row.technique); !ok {
+		if _, ok := redoubt.TechniqueByID(row.technique); !ok {
 			t.Errorf("row %d (%s): technique %s is not in the table", i, row.names[0], row.technique)
 		}
 		if row.severity == 0 || row.does == "" {
 			t.Errorf("row %d (%s) is incomplete", i, row.names[0])
 		}
-	}
-	if !slices.IsSortedFunc(techniques, func(a, b Technique) int { return strings.Compare(a.ID, b.ID) }) {
-		t.Error("techniques are not in order")
 	}
 }
 

@@ -66,4 +66,5 @@ type Moment struct {
 	Text   string    `json:"text"`
 	Alert  string    `json:"alert,omitempty"`
 	Effect Effect    `json:"effect,omitempty"`
+	Count  int       `json:"count,omitempty"` // events behind it
 }

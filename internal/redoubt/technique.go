@@ -1,4 +1,9 @@
-package guard
+package redoubt
+
+import (
+	"slices"
+	"strings"
+)
 
 // Technique is one technique or sub-technique of MITRE ATT&CK. Its page is
 // https://attack.mitre.org/techniques/ and the id, with a slash for the dot.
@@ -8,7 +13,7 @@ type Technique struct {
 	Tactic string
 }
 
-// techniques are those that verdicts name.
+// techniques are those that verdicts name, in order of their ids.
 var techniques = []Technique{
 	{"T1003", "OS Credential Dumping", "Credential Access"},
 	{"T1003.008", "/etc/passwd and /etc/shadow", "Credential Access"},
@@ -79,10 +84,9 @@ var techniques = []Technique{
 // TechniqueByID returns the technique with that id; ok is false for one that
 // no verdict names.
 func TechniqueByID(id string) (t Technique, ok bool) {
-	for _, t := range techniques {
-		if t.ID == id {
-			return t, true
-		}
+	i, ok := slices.BinarySearchFunc(techniques, id, func(t Technique, id string) int { return strings.Compare(t.ID, id) })
+	if !ok {
+		return Technique{}, false
 	}
-	return Technique{}, false
+	return techniques[i], true
 }
