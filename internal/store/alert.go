@@ -83,10 +83,10 @@ func (s *Store) Alert(ctx context.Context, id string) (redoubt.Alert, error) {
 	return document(s, s.rows(ctx), readAlert, "alert", id, "SELECT doc FROM alerts WHERE id = ?", n)
 }
 
-// AlertByKey returns the newest alert with that Key which is not resolved.
+// AlertByKey returns the newest alert with that Key, resolved or not.
 func (s *Store) AlertByKey(ctx context.Context, key string) (redoubt.Alert, error) {
-	return document(s, s.rows(ctx), readAlert, "open alert", key,
-		"SELECT doc FROM alerts WHERE key = ? AND status <> 'resolved' ORDER BY id DESC LIMIT 1", key)
+	return document(s, s.rows(ctx), readAlert, "alert of key", key,
+		"SELECT doc FROM alerts WHERE key = ? ORDER BY id DESC LIMIT 1", key)
 }
 
 // FindAlerts returns one page, the latest seen first, and the cursor of the next.

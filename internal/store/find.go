@@ -17,13 +17,15 @@ import (
 // Work for one page is bounded: a page may end early, with a cursor to go on
 // from.
 const (
-	mergedShapes  = 2000    // most shapes merged; more of them are common, and a walk finds them soon
+	mergedShapes  = 1000    // most shapes merged; what more of them hold is common and soon found by looking at each
 	mergedStreams = 512     // likewise
 	mergedRows    = 20_000  // rows one page looks at in a merge
 	walkedIDs     = 200_000 // ids one page walks over
 	firstWalk     = 5_000   // ids in the first step of a walk; later ones double
+	readShapes    = 1_500   // shapes one page looks into for a text
 	namedRefs     = 5_000   // most containers one name or id prefix stands for
 	maxLimit      = 1000
+	maxSearch     = 256 // bytes of a search text
 )
 
 // plan is an EventQuery as the tables understand it.
@@ -35,6 +37,7 @@ type plan struct {
 	workload     string         // with refs: also every event of this workload
 	refs         map[int64]bool // nil: any
 	text         string         // FTS query, "" for none
+	looked       looked
 	empty        bool
 }
 
@@ -42,6 +45,7 @@ type plan struct {
 // at the end. A page may hold fewer events than asked for, even none, and
 // still have a next one: finding rare events far back is done in bounded steps.
 func (s *Store) FindEvents(ctx context.Context, q redoubt.EventQuery) (page []redoubt.Event, next string, err error) {
+	q.Text = clip(q.Text, maxSearch)
 	r := s.rows(ctx)
 	p, err := s.plan(r, q)
 	if err != nil {
@@ -50,7 +54,7 @@ func (s *Store) FindEvents(ctx context.Context, q redoubt.EventQuery) (page []re
 	if p.empty {
 		return nil, "", nil
 	}
-	found, last, err := s.run(r, p, clamp(q.Limit))
+	found, last, err := s.run(r, p, q.Text, clamp(q.Limit))
 	if err != nil {
 		return nil, "", s.explain(fmt.Errorf("find events: %w", err))
 	}

@@ -4,31 +4,32 @@ import (
 	"container/heap"
 	"encoding/json"
 	"fmt"
+
+	"redoubt.dev/redoubt/internal/redoubt"
 )
 
 // run returns at most limit rows and the id to go on below, 0 at the end.
-func (s *Store) run(r rows, p *plan, limit int) (found []eventRow, last int64, err error) {
-	switch {
-	case p.text != "":
+func (s *Store) run(r rows, p *plan, text string, limit int) (found []eventRow, last int64, err error) {
+	if p.text != "" {
 		runs, many, err := p.shapeRuns(r)
 		if err != nil {
 			return nil, 0, err
 		}
-		if many {
-			return s.walk(r, p, limit)
+		if !many {
+			return s.merge(r, p, "shape", runs, limit)
 		}
-		return s.merge(r, p, "shape", runs, limit)
-	case !p.all && len(p.streams) <= mergedStreams:
-		runs := make(runHeap, 0, len(p.streams))
-		for id, sp := range p.streams {
-			if sp.last >= p.lo && sp.first < p.hi {
-				runs = append(runs, &run{key: id, head: min(sp.last, p.hi-1)})
-			}
-		}
-		return s.merge(r, p, "stream", runs, limit)
-	default:
+		p.looked = looked{words: searchWords(text), shapes: make(map[int64]bool)}
+	}
+	if p.all || len(p.streams) > mergedStreams {
 		return s.walk(r, p, limit)
 	}
+	runs := make(runHeap, 0, len(p.streams))
+	for id, sp := range p.streams {
+		if sp.last >= p.lo && sp.first < p.hi {
+			runs = append(runs, &run{key: id, head: min(sp.last, p.hi-1)})
+		}
+	}
+	return s.merge(r, p, "stream", runs, limit)
 }
 
 // shapeRuns finds the shapes the text is in, each with its newest event.
@@ -100,7 +101,7 @@ func (s *Store) merge(r rows, p *plan, column string, runs runHeap, limit int) (
 			continue
 		}
 		row := top.rows[0]
-		if len(found) == limit || seen > mergedRows {
+		if len(found) == limit || seen > mergedRows || p.looked.enough() {
 			return found, row.id + 1, nil
 		}
 		top.rows = top.rows[1:]
@@ -109,22 +110,51 @@ func (s *Store) merge(r rows, p *plan, column string, runs runHeap, limit int) (
 			top.head = top.rows[0].id
 		}
 		heap.Fix(&runs, 0)
-		if s.admits(r, p, &row) {
+		ok, err := s.admits(r, p, &row)
+		if err != nil {
+			return nil, 0, err
+		}
+		if ok {
 			found = append(found, row)
 		}
 	}
 	return found, 0, nil
 }
 
-func (s *Store) admits(r rows, p *plan, row *eventRow) bool {
-	return p.admits(row, func(id int64) string {
-		k, err := s.readStream(r, id)
-		if err != nil {
-			return ""
+func (s *Store) admits(r rows, p *plan, row *eventRow) (ok bool, err error) {
+	ok = p.admits(row, func(id int64) string {
+		k, kerr := s.readStream(r, id)
+		if err == nil {
+			err = kerr
 		}
 		return k.workload
 	})
+	if !ok || err != nil || p.looked.words == nil {
+		return ok, err
+	}
+	holds, known := p.looked.shapes[row.shape]
+	if !known {
+		sh, err := s.readShape(r, row.shape)
+		if err != nil {
+			return false, err
+		}
+		e := sh.event
+		if k, err := s.readStream(r, row.stream); err == nil {
+			e.Workload.ID = redoubt.WorkloadID(k.workload)
+		}
+		holds = holdsWords(words(&e), p.looked.words)
+		p.looked.shapes[row.shape] = holds
+	}
+	return holds, nil
 }
+
+// looked is what one page has learned by looking into shapes for a text.
+type looked struct {
+	words  []string // nil: nothing to look for
+	shapes map[int64]bool
+}
+
+func (l *looked) enough() bool { return len(l.shapes) >= readShapes }
 
 // walk reads the ids of p downwards, in steps that grow, for filters that most
 // rows or very many streams pass.
@@ -138,28 +168,26 @@ func (s *Store) walk(r rows, p *plan, limit int) (found []eventRow, last int64, 
 		return nil, 0, err
 	}
 	at, lo := *newest+1, max(p.lo, *oldest)
-	for step, walked := int64(firstWalk), int64(0); at > lo && walked < walkedIDs; step *= 2 {
+	for step, walked := int64(firstWalk), int64(0); at > lo && walked < walkedIDs && !p.looked.enough(); step *= 2 {
 		from, room := max(lo, at-step), limit+1
-		read, lowest := 0, int64(0)
-		err := each(r, query, append([]any{at, from, p.since, p.until}, append(rest, room)...), func(scan func(...any) error) error {
-			var row eventRow
-			if err := scan(row.dest()...); err != nil {
-				return err
-			}
-			read, lowest = read+1, row.id
-			if s.admits(r, p, &row) {
-				found = append(found, row)
-			}
-			return nil
-		})
+		step, err := s.step(r, query, append([]any{at, from, p.since, p.until}, append(rest, room)...))
 		if err != nil {
 			return nil, 0, err
 		}
-		if len(found) > limit {
-			return found[:limit], found[limit].id + 1, nil
+		for i := range step {
+			if len(found) == limit || p.looked.enough() {
+				return found, step[i].id + 1, nil
+			}
+			ok, err := s.admits(r, p, &step[i])
+			if err != nil {
+				return nil, 0, err
+			}
+			if ok {
+				found = append(found, step[i])
+			}
 		}
-		if read == room {
-			from = lowest // the step holds more
+		if len(step) == room {
+			from = step[room-1].id // the step holds more
 		}
 		walked += at - from
 		at = from
@@ -168,6 +196,18 @@ func (s *Store) walk(r rows, p *plan, limit int) (found []eventRow, last int64, 
 		at = 0
 	}
 	return found, at, nil
+}
+
+func (s *Store) step(r rows, query string, args []any) (list []eventRow, err error) {
+	err = each(r, query, args, func(scan func(...any) error) error {
+		var row eventRow
+		if err := scan(row.dest()...); err != nil {
+			return err
+		}
+		list = append(list, row)
+		return nil
+	})
+	return list, err
 }
 
 func (p *plan) walkQuery() (query string, args []any, err error) {
@@ -183,10 +223,6 @@ func (p *plan) walkQuery() (query string, args []any, err error) {
 		}
 		query += " AND +stream IN (SELECT value FROM json_each(?))"
 		args = append(args, string(list))
-	}
-	if p.text != "" {
-		query += " AND +shape IN (SELECT rowid FROM shape_words WHERE shape_words MATCH ?)"
-		args = append(args, p.text)
 	}
 	return query + " ORDER BY id DESC LIMIT ?", args, nil
 }

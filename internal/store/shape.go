@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
-	"unicode"
 
 	"redoubt.dev/redoubt/internal/redoubt"
 )
@@ -190,52 +189,4 @@ func readAddress(s string) (a netip.AddrPort) {
 		return netip.AddrPort{}
 	}
 	return a
-}
-
-// words is the text a search looks in.
-func words(e *redoubt.Event) string {
-	var b strings.Builder
-	add := func(s string) {
-		if b.Len() < maxWords {
-			b.WriteString(clip(s, maxWords-b.Len()))
-			b.WriteByte(' ')
-		}
-	}
-	add(string(e.Workload.ID))
-	for p := e.Process; p != nil; p = p.Parent {
-		add(p.Path)
-		if p == e.Process {
-			for _, a := range p.Args[min(1, len(p.Args)):] {
-				add(a)
-			}
-			add(p.Cwd)
-		}
-	}
-	if n := e.Network; n != nil {
-		local, remote, _ := steady(e.Kind, n)
-		for _, a := range []netip.AddrPort{local, remote} {
-			if a.IsValid() {
-				add(a.Addr().String())
-				add(fmt.Sprint(a.Port()))
-			}
-		}
-		add(string(n.Peer))
-	}
-	add(e.Verdict.Rule)
-	add(e.Verdict.Technique)
-	add(e.Verdict.Reason)
-	add(e.Note)
-	return b.String()
-}
-
-// match writes text as a query over words: every word of it must begin one.
-// ok is false when there is nothing to look for.
-func match(text string) (query string, ok bool) {
-	fields := strings.FieldsFunc(clip(text, 256), func(r rune) bool {
-		return r != '.' && r != '_' && !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r)
-	})
-	for i, f := range fields {
-		fields[i] = `"` + f + `"*`
-	}
-	return strings.Join(fields, " "), len(fields) > 0
 }

@@ -91,7 +91,6 @@ CREATE TABLE users (
 CREATE TABLE sessions (
   hash    BLOB PRIMARY KEY, -- SHA-256 of the session's secret
   user    TEXT NOT NULL,
-  csrf    BLOB NOT NULL,
   created INTEGER NOT NULL,
   used    INTEGER NOT NULL
 ) WITHOUT ROWID;
