@@ -114,9 +114,9 @@ export const useTriageAlert = () =>
 export const useTriageIncident = () =>
   useChange(({ id, ...body }: Triage & { id: string }) => send<t.Incident>('PATCH', path('incidents', id), body), 'alert', 'incident', 'overview');
 export const useAllow = () =>
-  useChange((id: string) => send<{ applied: t.Change }>('POST', path('alerts', id, 'allow')), 'alert', 'profile', 'policy', 'why', 'workload');
+  useChange((id: string) => send<t.Applied>('POST', path('alerts', id, 'allow')), 'alert', 'profile', 'policy', 'why', 'workload');
 export const usePrevent = () =>
-  useChange((id: string) => send<unknown>('POST', path('alerts', id, 'prevent')), 'alert', 'policy', 'why');
+  useChange((id: string) => send<t.Applied>('POST', path('alerts', id, 'prevent')), 'alert', 'policy', 'why');
 
 export const useAct = (instance: string) =>
   useChange(

@@ -22,6 +22,12 @@ test('pages that sum up are fetched less often', () => {
   expect(fetched).toBe(3);
 });
 
+test('missed messages make everything stale', () => {
+  const s = new Stale();
+  s.mark('missed', 0);
+  expect(s.take(0).toSorted()).toEqual(['alert', 'event', 'incident', 'node', 'overview', 'policy', 'profile', 'radar', 'why', 'workload']);
+});
+
 test('an unknown type makes nothing stale', () => {
   const s = new Stale();
   s.mark('weather', 0);

@@ -26,8 +26,9 @@ export class Stale {
   private due = new Map<string, number>();
   private last = new Map<string, number>();
 
-  /** Notes what a message of this type makes stale. */
+  /** Notes what a message of this type makes stale; "missed" may have been any. */
   mark(type: string, now: number): void {
+    if (type === 'missed') Object.keys(own).forEach((t) => this.mark(t, now));
     for (const part of own[type] ?? []) this.want(part, quick, now);
     for (const part of sums[type] ?? []) this.want(part, slow, now);
   }

@@ -11,7 +11,7 @@ const LiveContext = createContext<{ live: Live; pause: (p: boolean) => void }>({
 /** Whether the page follows the console, and the switch for it. */
 export const useLive = () => useContext(LiveContext);
 
-const types = ['event', 'alert', 'incident', 'workload', 'profile', 'node', 'policy'];
+const types = ['event', 'alert', 'incident', 'workload', 'profile', 'node', 'policy', 'missed'];
 const slowest = 15_000; // between two tries to connect, ms
 
 /** Follows the console's stream and fetches again what it says has changed. */

@@ -1,7 +1,7 @@
 import { Label } from '@patternfly/react-core';
 import type { LabelProps } from '@patternfly/react-core';
 import type { ComponentType } from 'react';
-import type { Effect, Severity, State, Status, Verdict } from '../api/types';
+import type { Effect, MaybeState, Severity, State, Status, Verdict } from '../api/types';
 import * as icon from './icons';
 
 // Each label says its meaning in words and by an icon; colour only helps.
@@ -42,7 +42,7 @@ export const stateMeaning: Record<State, string> = {
   archived: 'The workload is gone; its profile is kept.',
 };
 
-export function StateLabel({ of }: { of: State | undefined }) {
+export function StateLabel({ of }: { of: MaybeState | undefined }) {
   if (!of) return <span>–</span>;
   return <Sign look={states[of]} text={of} title={stateMeaning[of]} />;
 }
