@@ -5,8 +5,10 @@
 package guard
 
 import (
+	"fmt"
 	"time"
 
+	"redoubt.dev/redoubt/internal/fault"
 	"redoubt.dev/redoubt/internal/policy"
 	"redoubt.dev/redoubt/internal/profile"
 	"redoubt.dev/redoubt/internal/redoubt"
@@ -60,4 +62,114 @@ type Preview struct {
 type PreviewChange struct {
 	Event redoubt.Event   `json:"event"`
 	Then  redoubt.Verdict `json:"then"`
+}
+
+// Explain says why an event got its verdict, by today's profile and policies.
+// The verdict in the answer is the recorded one where there is one; Advice
+// says so when today's would be another. Arguments are those of Decide.
+func Explain(ev *redoubt.Event, m *profile.Matcher, state profile.State, set *policy.Set, c Context) Explanation {
+	today := Decide(ev, m, state, set, c)
+	out := Explanation{Event: *ev, Verdict: ev.Verdict, Rules: []RuleStep{}}
+	if out.Verdict.Effect == "" {
+		out.Verdict = today
+	}
+	if !profile.Judges(ev.Kind) {
+		out.Advice = fmt.Sprintf("Nothing judges %s events; they are kept as a record.", ev.Kind)
+		return out
+	}
+	facts := policy.Facts{Novel: today.Novel, Names: c.Names}
+	var decided *policy.Hit
+	for _, h := range set.Overlay(ev.Workload, c.Labels, ev.Node).Steps(ev, facts) {
+		out.Rules = append(out.Rules, RuleStep{Rule: h.Name(), Matched: h.Matched, Why: h.Why})
+		if h.Matched {
+			decided = &h
+		}
+	}
+	if decided == nil {
+		out.Rules = append(out.Rules, profileSteps(today, state)...)
+	}
+	if m != nil {
+		if e, ok := m.Match(ev); ok {
+			out.Nearest = e
+		} else if e, compared := m.Nearest(ev); e != nil && related(ev, compared) {
+			out.Nearest = e
+			for _, d := range compared {
+				out.Compared = append(out.Compared, Difference(d))
+			}
+		}
+	}
+	var reason string
+	if Alarms(today) || today.Novel && decided == nil {
+		out.Allow, reason = allow(ev, m, today, decided, set, c)
+	}
+	out.Advice = advice(&out, today, decided, reason)
+	return out
+}
+
+func profileSteps(v redoubt.Verdict, state profile.State) []RuleStep {
+	if !v.Novel {
+		return []RuleStep{{Rule: RuleProfile, Matched: true, Why: v.Reason}}
+	}
+	first := RuleStep{Rule: RuleProfile, Why: "the profile does not hold it"}
+	if Learns(v) {
+		return []RuleStep{first, {Rule: RuleLearning, Matched: true, Why: v.Reason}}
+	}
+	if state == "" {
+		state = profile.Learning
+	}
+	return []RuleStep{first, {Rule: RuleProfile + "/" + string(state), Matched: true, Why: v.Reason}}
+}
+
+// allow finds the smallest change that lets an event pass; where there is
+// none, it says why.
+func allow(ev *redoubt.Event, m *profile.Matcher, v redoubt.Verdict, decided *policy.Hit, set *policy.Set, c Context) (change *Change, why string) {
+	if decided == nil || decided.Rule.Novel != nil && v.Novel {
+		e, err := profile.EntryFor(ev)
+		if err == nil {
+			return &Change{Text: fmt.Sprintf("add to the profile of %s: %s", ev.Workload.ID, &e), Entry: &e}, ""
+		}
+		if decided == nil {
+			return nil, explainFault(err)
+		}
+	}
+	if ev.Kind == redoubt.EventAccept {
+		return nil, "no policy rule is about accepted connections"
+	}
+	r := narrowest(ev, redoubt.EffectIgnore)
+	r.Name = "allow-" + r.Name
+	if ok, _ := r.Match(ev, policy.Facts{Novel: v.Novel, Names: c.Names}); !ok {
+		return nil, "the event does not say enough about itself to be allowed by itself"
+	}
+	return &Change{Text: fmt.Sprintf("in policy %s, before rule %s: ignore %s", decided.Policy, decided.Rule.Name, ruleText(&r)), Policy: decided.Policy, Rule: &r}, ""
+}
+
+func explainFault(err error) string {
+	if fault.Of(err) == fault.Internal {
+		return "it cannot be put into words"
+	}
+	return err.Error()
+}
+
+func advice(out *Explanation, today redoubt.Verdict, decided *policy.Hit, reason string) string {
+	var s string
+	switch {
+	case Learns(today):
+		s = "It is being learned and needs nothing."
+	case !Alarms(today):
+		s = "It is allowed and needs nothing."
+	case out.Allow == nil:
+		s = "It cannot be allowed: " + reason + "."
+	case out.Allow.Rule != nil:
+		s = fmt.Sprintf("If it is right, %s; otherwise leave the policy as it is.", out.Allow.Text)
+	case decided != nil:
+		s = fmt.Sprintf("If it is normal, %s; rule %s then no longer matches it.", out.Allow.Text, decided.Rule.Name)
+	case today.Effect == redoubt.EffectPrevent:
+		s = fmt.Sprintf("If it is normal, %s; until then it is prevented.", out.Allow.Text)
+	default:
+		s = fmt.Sprintf("If it is normal, %s; if not, prevent it.", out.Allow.Text)
+	}
+	if out.Verdict.Effect != today.Effect {
+		s = fmt.Sprintf("By today's profile and policies the answer is %s (%s). %s", today.Effect, today.Reason, s)
+	}
+	return s
 }
