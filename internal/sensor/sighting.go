@@ -25,11 +25,17 @@ type Sighting struct {
 	UID, GID    uint32
 	Caps        uint64
 	Cwd         string
-	Interpreter string // for a script: the interpreter the kernel ran, Path being the script
+	Interpreter string     // for a script: the interpreter the kernel ran, Path being the script
+	Ancestors   []Ancestor // parent first, at most eight, also those that were only counted
 	Args        []string
 	Truncated   bool
-	Key         ExecKey
+	Key         ExecKey         // of a script: the script's own file, unless Unread
+	Runs        redoubt.FileKey // for a script: the interpreter's file
+	Unread      bool            // the script's file could not be told; Key.File is the interpreter's
+	Blind       bool            // overlayfs could not be looked through; Key.File is this mount's, not the layer's
 	Origin      redoubt.Origin
+	Shadows     bool // OriginWritten, yet the image has a file there too: a chmod alone looks like this
+	Held        bool // stopped by a Hold rule until Resume or Kill
 	Init        bool // first process of its pid namespace
 	Entered     bool // its parent lies outside the workload's cgroup, and it is not Init
 	Runtime     bool // still in the node's mount namespace: the engine's own set-up, not the workload
@@ -43,10 +49,20 @@ type Sighting struct {
 	Count  int             // how many alike it stands for, at least 1
 }
 
+// Ancestor is one process above a sighted one, as it was at that moment.
+type Ancestor struct {
+	PID     int
+	Started uint64
+	File    redoubt.FileKey
+	Name    string // last element of its program's path, cut at 31 bytes
+}
+
 // Slot is the kernel's number for a workload's set of rules; 0 is none.
 type Slot uint32
 
-// ExecKey is what the kernel compares. A zero Parent or Args means any.
+// ExecKey is what the kernel compares. A zero Parent or Args means any. The
+// kernel looks for file, parent and args first, then file and parent, then
+// file and args, then file alone; what it finds decides.
 type ExecKey struct {
 	File   redoubt.FileKey
 	Parent redoubt.FileKey // program file of the parent process
@@ -54,10 +70,12 @@ type ExecKey struct {
 }
 
 // ConnectKey is what the kernel compares for connect and sendto; the zero
-// Addr, Port or Proto means any.
+// Addr, Port or Proto means any. The longest matching prefix decides, among
+// equal ones the one with a port, then the one with a protocol.
 type ConnectKey struct {
 	Proto redoubt.Proto
 	Addr  [16]byte // IPv6 or v4-mapped
+	Bits  uint8    // leading bits of Addr that count; 0 with an Addr means all 128
 	Port  uint16
 }
 
