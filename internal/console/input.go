@@ -1,10 +1,7 @@
 package console
 
 import (
-	"net/http"
-
 	"redoubt.dev/redoubt/internal/api"
-	"redoubt.dev/redoubt/internal/guard"
 	"redoubt.dev/redoubt/internal/profile"
 )
 
@@ -91,16 +88,21 @@ type incidentFilter struct {
 
 type workloadFilter struct {
 	Slice
-	Q       string `query:"q" maxLength:"256" doc:"Text to look for in id, name, container id, image, node and labels"`
-	Kind    string `query:"kind" enum:"container,service,host"`
-	State   string `query:"state" enum:"learning,observing,enforcing,archived" doc:"State of its profile"`
-	Running string `query:"running" enum:"true,false"`
+	Span
+	Workload string `query:"workload" maxLength:"512" doc:"Workload id, name, or first six or more digits of a container id"`
+	Node     string `query:"node" maxLength:"256"`
+	Q        string `query:"q" maxLength:"256" doc:"Text to look for in id, name, container id, image, node and labels"`
+	Kind     string `query:"kind" enum:"container,service,host"`
+	State    string `query:"state" enum:"learning,observing,enforcing,archived" doc:"State of its profile"`
+	Running  string `query:"running" enum:"true,false"`
 }
 
 type profileFilter struct {
 	Slice
-	Q     string `query:"q" maxLength:"256" doc:"Text to look for in workload id, name and image"`
-	State string `query:"state" enum:"learning,observing,enforcing,archived"`
+	Span
+	Workload string `query:"workload" maxLength:"512" doc:"Workload id or name"`
+	Q        string `query:"q" maxLength:"256" doc:"Text to look for in workload id, name and image"`
+	State    string `query:"state" enum:"learning,observing,enforcing,archived"`
 }
 
 type auditFilter struct {
@@ -124,11 +126,10 @@ type streamFilter struct {
 
 // sessionOut is a session with its cookie.
 type sessionOut struct {
-	SetCookie http.Cookie `header:"Set-Cookie"`
+	SetCookie string `header:"Set-Cookie"`
 	Body      api.Session
 }
 
-// Applied is the change that allow or prevent has written.
-type Applied struct {
-	Applied guard.Change `json:"applied"`
+type cookieOut struct {
+	SetCookie string `header:"Set-Cookie"`
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"redoubt.dev/redoubt/internal/api"
+	"redoubt.dev/redoubt/internal/identity"
 )
 
 const (
@@ -22,7 +23,7 @@ const (
 // asks of the caller.
 type operation struct {
 	method, path string
-	needs        permission
+	needs        identity.Permission
 	tag, summary string
 	id           string
 	body         int64  // largest request body in bytes; 0 is smallBody
@@ -33,7 +34,7 @@ type operation struct {
 // add makes h reachable. It is the only way to register an operation, so that
 // none can be without a permission: an unknown one stops the program at start.
 func add[I, O any](api huma.API, o operation, h func(context.Context, *I) (*O, error)) {
-	if !may(admin, o.needs) {
+	if !may(identity.Admin, o.needs) {
 		panic("operation " + o.id + " needs permission " + string(o.needs) + ", which no role holds")
 	}
 	op := huma.Operation{
@@ -59,7 +60,7 @@ func add[I, O any](api huma.API, o operation, h func(context.Context, *I) (*O, e
 	if o.created {
 		op.DefaultStatus = http.StatusCreated
 	}
-	if reflect.TypeFor[O]() == reflect.TypeFor[struct{}]() {
+	if _, has := reflect.TypeFor[O]().FieldByName("Body"); !has {
 		op.DefaultStatus = http.StatusNoContent
 	}
 	if o.media != "" {

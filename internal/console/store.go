@@ -66,7 +66,7 @@ type Alerts interface {
 	// ("a<n>"), otherwise the alert of that ID is replaced.
 	PutAlert(ctx context.Context, a *redoubt.Alert) error
 	Alert(ctx context.Context, id string) (redoubt.Alert, error)
-	// AlertByKey returns the newest alert with that Key which is not resolved.
+	// AlertByKey returns the newest alert with that Key, resolved or not.
 	AlertByKey(ctx context.Context, key string) (redoubt.Alert, error)
 	FindAlerts(ctx context.Context, q redoubt.AlertQuery) (page []redoubt.Alert, next string, err error)
 	EachAlert(ctx context.Context, q redoubt.AlertQuery) iter.Seq2[redoubt.Alert, error]

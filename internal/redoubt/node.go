@@ -10,7 +10,8 @@ type NodeStatus struct {
 	Kernel    string    `json:"kernel"`
 	Version   string    `json:"version"`
 	Started   time.Time `json:"started"`
-	Connected bool      `json:"connected"` // set by the console
+	Connected bool      `json:"connected"`           // set by the console
+	Enrolment string    `json:"enrolment,omitempty"` // set by the console: which join token made it a node; empty in the console's own process
 	Sensor    Coverage  `json:"sensor"`
 	Engines   []Engine  `json:"engines"` // container engines, seen or missing
 	Load      Load      `json:"load"`
