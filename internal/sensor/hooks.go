@@ -73,7 +73,7 @@ func (s *Sensor) lsm(p *ebpf.Program) (link.Link, error) {
 // refuses costs only itself.
 func (s *Sensor) load(spec *ebpf.CollectionSpec) error {
 	cache := btf.NewCache()
-	only := &ebpf.CollectionSpec{Maps: spec.Maps, Types: spec.Types, ByteOrder: spec.ByteOrder}
+	only := &ebpf.CollectionSpec{Maps: spec.Maps, Variables: spec.Variables, Types: spec.Types, ByteOrder: spec.ByteOrder}
 	maps, err := ebpf.NewCollection(only)
 	if err != nil {
 		return fmt.Errorf("create kernel maps: %w", err)

@@ -107,9 +107,13 @@ func (s *Sensor) configure(spec *ebpf.CollectionSpec) error {
 	if s.cfg.Alike > 0 {
 		err = errors.Join(err, set(bpfVarBurstLimit, uint32(s.cfg.Alike)))
 	}
-	var st syscall.Stat_t
-	if syscall.Stat("/proc/1/ns/mnt", &st) == nil {
-		err = errors.Join(err, set(bpfVarNodeMntns, uint32(st.Ino)))
+	// A defender in a container of its own is told apart by init; where init
+	// may not be looked at, this process stands for the node.
+	for _, pid := range []string{"1", "self"} {
+		var st syscall.Stat_t
+		if syscall.Stat("/proc/"+pid+"/ns/mnt", &st) == nil {
+			return errors.Join(err, set(bpfVarNodeMntns, uint32(st.Ino)))
+		}
 	}
 	return err
 }
