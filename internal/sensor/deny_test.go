@@ -377,7 +377,7 @@ func TestNameBindsBeforeTheCgroupExists(t *testing.T) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	order := slices.IndexFunc(w.all, func(s Sighting) bool { return s.Kind == CgroupBorn && s.Cgroup == g.id }) <
-		slices.IndexFunc(w.all, g.here(redoubt.EventExec))
+		slices.IndexFunc(w.all, func(s Sighting) bool { return g.here(redoubt.EventExec)(&s) })
 	if !order {
 		t.Error("the exec was told before the birth of its cgroup")
 	}
