@@ -27,8 +27,8 @@ var ErrFull = errors.New("disk full")
 // errDamaged says that the file is not a whole SQLite database.
 var errDamaged = errors.New("database damaged")
 
-// checkFile looks at the file's header before SQLite does: SQLite takes a file
-// shorter than its header for an empty database and would write a new one.
+// checkFile looks at the file's header before SQLite does, which takes a very
+// short file for an empty database and would write a new one.
 func checkFile(path string) error {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -49,14 +49,21 @@ func checkFile(path string) error {
 	if _, err := io.ReadFull(f, head[:]); err != nil || string(head[:16]) != "SQLite format 3\x00" {
 		return damaged(path, "it does not begin like one")
 	}
+	if wal, err := os.Stat(path + "-wal"); err == nil && wal.Size() > 0 {
+		return nil // its pages may still be missing in the file: check looks once they are there
+	}
+	return checkLength(path, st.Size(), head[:])
+}
+
+// checkLength says whether the file has all the pages its header counts.
+func checkLength(path string, size int64, head []byte) error {
 	page := int64(binary.BigEndian.Uint16(head[16:]))
 	if page == 1 {
 		page = 65536
 	}
 	pages := int64(binary.BigEndian.Uint32(head[28:]))
-	// With a write-ahead log the header may be behind the file, never ahead.
-	if whole := page * pages; st.Size() < whole {
-		return damaged(path, fmt.Sprintf("%d of %d bytes are there", st.Size(), whole))
+	if whole := page * pages; size < whole {
+		return damaged(path, fmt.Sprintf("%d of %d bytes are there", size, whole))
 	}
 	return nil
 }
@@ -67,8 +74,16 @@ func damaged(path, what string) error {
 		errDamaged, path, what, path, path, path)
 }
 
-// check reads the whole database where that is quick.
+// check brings what a crash left in the log into the file, and reads the whole
+// database where that is quick.
 func (s *Store) check(ctx context.Context) error {
+	var busy, frames, done int
+	if err := s.write.QueryRowContext(ctx, "PRAGMA wal_checkpoint(truncate)").Scan(&busy, &frames, &done); err != nil {
+		return err
+	}
+	if err := checkFile(s.path); err != nil {
+		return err
+	}
 	st, err := os.Stat(s.path)
 	if err != nil {
 		return err

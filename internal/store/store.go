@@ -15,17 +15,20 @@ import (
 	"time"
 
 	_ "modernc.org/sqlite" // the database driver
+
+	"redoubt.dev/redoubt/internal/fault"
 )
 
 const readers = 4
 
 // Store is one open database. It is safe for concurrent use.
 type Store struct {
-	path  string
-	log   *slog.Logger
-	now   func() time.Time
-	write *sql.DB // one connection
-	read  *sql.DB
+	path   string
+	locked *os.File
+	log    *slog.Logger
+	now    func() time.Time
+	write  *sql.DB // one connection
+	read   *sql.DB
 
 	mu      sync.Mutex // held by the one writer
 	conn    *sql.Conn
@@ -45,14 +48,15 @@ type Store struct {
 // error that names the file and the next step; it is never removed.
 func Open(path string, log *slog.Logger) (*Store, error) {
 	ctx := context.Background()
-	if err := checkFile(path); err != nil {
+	if err := makeDirectory(path); err != nil {
 		return nil, err
 	}
-	if err := makePrivate(path); err != nil {
+	locked, err := lock(path)
+	if err != nil {
 		return nil, err
 	}
 	s := &Store{
-		path: path, log: log, now: time.Now,
+		path: path, log: log, now: time.Now, locked: locked,
 		stmts:   make(map[string]*sql.Stmt),
 		shapes:  newCache[int64, *shape](shapesCached),
 		refs:    newCache[int64, *refRow](refsCached),
@@ -67,6 +71,12 @@ func Open(path string, log *slog.Logger) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context) (err error) {
+	if err := checkFile(s.path); err != nil {
+		return err
+	}
+	if err := makePrivate(s.path); err != nil {
+		return err
+	}
 	if s.write, err = sql.Open("sqlite", dsn(s.path, "auto_vacuum(incremental)", "journal_mode(wal)", "synchronous(full)", "journal_size_limit(67108864)", "cache_size(-16000)")); err != nil {
 		return err
 	}
@@ -122,7 +132,7 @@ func (s *Store) Close() error {
 	if s.write != nil {
 		errs = append(errs, s.write.Close())
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.locked.Close())...)
 }
 
 // Path returns the name of the database file.
@@ -136,9 +146,6 @@ func dsn(path string, pragmas ...string) string {
 // makePrivate creates an empty database file that only its owner can read:
 // SQLite gives its side files the same mode.
 func makePrivate(path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("make state directory: %w", err)
-	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
@@ -147,4 +154,11 @@ func makePrivate(path string) error {
 		return fmt.Errorf("make database: %w", err)
 	}
 	return f.Close()
+}
+
+func makeDirectory(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fault.New(fault.Unavailable, "make state directory: %w", err)
+	}
+	return nil
 }
