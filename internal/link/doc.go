@@ -24,7 +24,8 @@ const (
 // Limits of what one peer takes from the other.
 const (
 	maxEvents   = 4096      // events in a batch
-	maxBatch    = 8 << 20   // bytes of a batch on the wire, decompressed
+	maxBatch    = 16 << 20  // bytes of a batch on the wire, decompressed
+	fullBatch   = 4 << 20   // bytes above which an Outbox makes two
 	maxExpanded = 64 << 20  // bytes of a batch once its tables are resolved
 	maxEvent    = 1 << 20   // bytes of one event once its tables are resolved
 	maxString   = 128 << 10 // bytes of one path, argument, reason
