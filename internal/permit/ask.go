@@ -1,0 +1,203 @@
+package permit
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"redoubt.dev/redoubt/internal/redoubt"
+)
+
+// event is struct fanotify_event_metadata as far as it is used.
+type event struct {
+	mask    uint64
+	fd, pid int32
+}
+
+var errLayout = errors.New("event of an unknown layout")
+
+// parse splits what one read gave into events. Those before a malformed one
+// are returned with the error.
+func parse(buf []byte) (out []event, err error) {
+	for len(buf) > 0 {
+		if len(buf) < unix.FAN_EVENT_METADATA_LEN {
+			return out, errLayout
+		}
+		size := binary.NativeEndian.Uint32(buf)
+		if buf[4] != unix.FANOTIFY_METADATA_VERSION || size < unix.FAN_EVENT_METADATA_LEN || uint64(size) > uint64(len(buf)) {
+			return out, errLayout
+		}
+		out = append(out, event{
+			mask: binary.NativeEndian.Uint64(buf[8:]),
+			fd:   int32(binary.NativeEndian.Uint32(buf[16:])),
+			pid:  int32(binary.NativeEndian.Uint32(buf[20:])),
+		})
+		buf = buf[size:]
+	}
+	return out, nil
+}
+
+// read takes questions from one group until that is closed. It never waits for
+// a decision, so that each question's deadline runs from when it was asked.
+func (g *Gate) read(group *os.File, decide func(Question) Answer) {
+	buf := make([]byte, 16<<10)
+	for {
+		n, err := group.Read(buf)
+		if errors.Is(err, os.ErrClosed) {
+			return
+		}
+		if err != nil {
+			// The kernel has denied the one it could not open for us.
+			g.c.lost.Add(1)
+			g.cfg.Log.Warn("permission question lost", "error", err)
+			time.Sleep(time.Millisecond)
+			continue
+		}
+		events, err := parse(buf[:n])
+		for _, e := range events {
+			g.take(group, e, decide)
+		}
+		if err != nil {
+			g.c.lost.Add(1)
+			g.cfg.Log.Error("permission question unreadable", "error", err)
+		}
+	}
+}
+
+// take answers at once what needs no thought and hands the rest to a
+// goroutine of its own.
+func (g *Gate) take(group *os.File, e event, decide func(Question) Answer) {
+	if e.fd < 0 {
+		return
+	}
+	a := &asked{gate: g, group: group, file: os.NewFile(uintptr(e.fd), "asked"), fd: e.fd}
+	if e.pid == g.own {
+		g.c.own.Add(1)
+		a.reply(true)
+		a.file.Close()
+		return
+	}
+	select {
+	case g.pending <- struct{}{}:
+	default:
+		g.c.full.Add(1)
+		a.reply(!g.cfg.FailClosed)
+		a.file.Close()
+		return
+	}
+	go func() {
+		defer func() { <-g.pending }()
+		defer a.file.Close()
+		a.ask(e, decide)
+	}()
+}
+
+// asked is one question on its way to an answer; the first answer counts.
+type asked struct {
+	gate  *Gate
+	group *os.File
+	file  *os.File
+	fd    int32
+	done  atomic.Bool
+}
+
+func (a *asked) ask(e event, decide func(Question) Answer) {
+	g := a.gate
+	timer := time.AfterFunc(g.cfg.Deadline, func() {
+		if a.reply(!g.cfg.FailClosed) {
+			g.c.late.Add(1)
+		}
+	})
+	defer timer.Stop()
+	answer, err := a.decide(e, decide)
+	if err != nil {
+		if a.reply(!g.cfg.FailClosed) {
+			g.c.failed.Add(1)
+		}
+		g.cfg.Log.Error("permission question failed", "pid", e.pid, "error", err)
+		return
+	}
+	exec := a.group == g.execs
+	if answer.Allow && answer.Remember && exec && !a.done.Load() {
+		a.remember()
+	}
+	if !a.reply(answer.Allow) {
+		return
+	}
+	if answer.Allow {
+		g.c.allowed.Add(1)
+	} else {
+		g.c.denied.Add(1)
+	}
+}
+
+// decide turns a panic into an error: a process waits for us.
+func (a *asked) decide(e event, decide func(Question) Answer) (answer Answer, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("decide panicked: %v", p)
+		}
+	}()
+	var st unix.Stat_t
+	if err := unix.Fstat(int(a.fd), &st); err != nil {
+		return Answer{}, fmt.Errorf("stat file asked about: %w", err)
+	}
+	path, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(int(a.fd)))
+	if err != nil {
+		return Answer{}, fmt.Errorf("name file asked about: %w", err)
+	}
+	return decide(Question{
+		PID:  int(e.pid),
+		Path: path,
+		Key: redoubt.FileKey{
+			Dev:   uint64(unix.Major(st.Dev))<<20 | uint64(unix.Minor(st.Dev)),
+			Ino:   st.Ino,
+			Ctime: st.Ctim.Nano(),
+		},
+		File: a.file,
+		Exec: a.group == a.gate.execs,
+	}), nil
+}
+
+// reply answers the kernel; false where that has been done already.
+func (a *asked) reply(allow bool) bool {
+	if !a.done.CompareAndSwap(false, true) {
+		return false
+	}
+	var msg [8]byte
+	binary.NativeEndian.PutUint32(msg[:], uint32(a.fd))
+	binary.NativeEndian.PutUint32(msg[4:], unix.FAN_DENY)
+	if allow {
+		binary.NativeEndian.PutUint32(msg[4:], unix.FAN_ALLOW)
+	}
+	if _, err := a.group.Write(msg[:]); err != nil && !errors.Is(err, os.ErrClosed) {
+		a.gate.cfg.Log.Error("permission answer lost", "error", err)
+	}
+	return true
+}
+
+// remember puts an ignore mark on the file, which the kernel drops when the
+// file is written to. Where it can, the kernel may also drop it for want of
+// memory; older ones (before 5.19) keep it.
+func (a *asked) remember() {
+	g := a.gate
+	if g.since.Add(1) > maxRemembered {
+		if err := g.Forget(); err != nil {
+			return
+		}
+	}
+	const add = unix.FAN_MARK_ADD | unix.FAN_MARK_IGNORED_MASK
+	err := mark(g.execs, add|unix.FAN_MARK_EVICTABLE, unix.FAN_OPEN_EXEC_PERM, int(a.fd))
+	if errors.Is(err, unix.EINVAL) {
+		err = mark(g.execs, add, unix.FAN_OPEN_EXEC_PERM, int(a.fd))
+	}
+	if err == nil {
+		g.c.remembered.Add(1)
+	}
+}
