@@ -112,6 +112,9 @@ func (x *Exec) check() error {
 			return fault.New(fault.Invalid, "exec %s: digest %q is not sha256: and 64 lower-case hex digits", x.Path, d)
 		}
 	}
+	if x.Args != nil && len(x.Args) == 0 {
+		return fault.New(fault.Invalid, "exec %s: leave args out to allow any, or use [%s] for a program started without", x.Path, none)
+	}
 	if len(x.Args) > maxArgs+2 {
 		return fault.New(fault.Invalid, "exec %s: an argument shape has at most %d positions", x.Path, maxArgs)
 	}

@@ -174,9 +174,7 @@ func (x *index) matchListen(ev *redoubt.Event) *Entry {
 		return nil
 	}
 	at := redoubt.Port{Proto: ev.Network.Proto, Port: ev.Network.Local.Port()}
-	// The kernel often accepts on behalf of nobody in particular.
-	unknown := ev.Kind == redoubt.EventAccept && pathOf(ev) == ""
-	fits := func(e *Entry) bool { return unknown || e.Listen.Path == "" || e.Listen.Path == pathOf(ev) }
+	fits := func(e *Entry) bool { return listenerAllowed(e.Listen, ev) }
 	if i := slices.IndexFunc(x.listen[at], fits); i >= 0 {
 		return x.listen[at][i]
 	}

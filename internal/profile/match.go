@@ -64,7 +64,7 @@ func (m *Matcher) Why(ev *redoubt.Event) string {
 	if compared[0].Field == "program" && compared[0].Same && compared[i].Field == "content" {
 		return fmt.Sprintf("%s is allowed, but with other content: %s, not %s", compared[0].Got, compared[i].Want, compared[i].Got)
 	}
-	return fmt.Sprintf("the nearest entry allows %s; %s differs: %s, not %s", near, compared[i].Field, compared[i].Got, compared[i].Want)
+	return fmt.Sprintf("the nearest entry allows %s; other %s: %s, not %s", near, compared[i].Field, compared[i].Got, compared[i].Want)
 }
 
 func unreadable(p *redoubt.Process) string {

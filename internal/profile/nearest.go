@@ -54,9 +54,9 @@ func score(e *Entry, ev *redoubt.Event, args *observed) int {
 		give(16, contentAllowed(e.Exec, p.File))
 		give(4, path.Base(e.Exec.Path) == path.Base(p.Path))
 		give(2, parentAllowed(e.Exec.Parent, p))
-		give(1, n >= 16 && args.has(e.Exec.Args))
+		give(3, n >= 16 && args.has(e.Exec.Args))
 	case e.Listen != nil && (ev.Kind == redoubt.EventListen || ev.Kind == redoubt.EventAccept) && ev.Network != nil:
-		give(4, e.Listen.Path == pathOf(ev) || e.Listen.Path == "")
+		give(4, listenerAllowed(e.Listen, ev))
 		give(4, e.Listen.Port == ev.Network.Local.Port())
 		give(1, e.Listen.Proto == ev.Network.Proto)
 	case e.Connect != nil && ev.Kind == redoubt.EventConnect && ev.Network != nil:
@@ -66,6 +66,13 @@ func score(e *Entry, ev *redoubt.Event, args *observed) int {
 		give(1, e.Connect.Proto == ev.Network.Proto)
 	}
 	return n
+}
+
+// listenerAllowed compares programs; the kernel often accepts on behalf of
+// nobody in particular.
+func listenerAllowed(l *Listen, ev *redoubt.Event) bool {
+	got := pathOf(ev)
+	return l.Path == "" || l.Path == got || got == "" && ev.Kind == redoubt.EventAccept
 }
 
 func parentAllowed(want string, p *redoubt.Process) bool {
@@ -88,7 +95,7 @@ func differences(e *Entry, ev *redoubt.Event, args *observed) []Difference {
 	case e.Listen != nil:
 		c := ev.Network
 		return []Difference{
-			{"program", programText(e.Listen.Path), programText(pathOf(ev)), e.Listen.Path == "" || e.Listen.Path == pathOf(ev)},
+			{"program", programText(e.Listen.Path), programText(pathOf(ev)), listenerAllowed(e.Listen, ev)},
 			{"protocol", string(e.Listen.Proto), string(c.Proto), e.Listen.Proto == c.Proto},
 			{"port", listenPortText(e.Listen.Port), portText(c.Local.Port()), e.Listen.Port == c.Local.Port() || e.Listen.Port == 0 && c.Local.Port() >= Ephemeral},
 		}
