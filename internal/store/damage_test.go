@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -59,7 +58,7 @@ func TestX17_DamagedDatabaseIsNamedAndKept(t *testing.T) {
 			if err := os.WriteFile(path, bad, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			s, err := Open(path, slog.New(slog.DiscardHandler))
+			s, err := Open(path, discard())
 			if err == nil {
 				s.Close()
 				t.Fatal("opened without complaint")
@@ -172,7 +171,7 @@ func TestDatabaseIsPrivate(t *testing.T) {
 
 func TestDatabaseIsOpenedOnce(t *testing.T) {
 	s := open(t)
-	_, err := Open(s.Path(), slog.New(slog.DiscardHandler))
+	_, err := Open(s.Path(), discard())
 	if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("second open: got %v, want unavailable, in use", err)
 	}

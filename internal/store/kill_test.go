@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -32,7 +31,7 @@ func TestMain(m *testing.M) {
 // writeUntilKilled writes batches from where the record stands and says after
 // each that it is taken.
 func writeUntilKilled(path string) error {
-	s, err := Open(path, slog.New(slog.DiscardHandler))
+	s, err := Open(path, discard())
 	if err != nil {
 		return err
 	}
@@ -103,7 +102,7 @@ func TestX17_Kill9LeavesWholeBatches(t *testing.T) {
 // checkBatches wants every batch up to at least taken once and whole.
 func checkBatches(t *testing.T, path string, taken uint64, round int) {
 	t.Helper()
-	s, err := Open(path, slog.New(slog.DiscardHandler))
+	s, err := Open(path, discard())
 	if err != nil {
 		t.Fatalf("round %d: %v", round, err)
 	}

@@ -21,7 +21,7 @@ func open(t testing.TB) *Store {
 
 func openAt(t testing.TB, path string) *Store {
 	t.Helper()
-	s, err := Open(path, slog.New(slog.DiscardHandler))
+	s, err := Open(path, discard())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,3 +89,5 @@ func find(t testing.TB, s *Store, q redoubt.EventQuery) (ids []string) {
 		q.Cursor = next
 	}
 }
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
