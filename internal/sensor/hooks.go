@@ -84,7 +84,7 @@ func (s *Sensor) load(spec *ebpf.CollectionSpec) error {
 		s.gaps = append(s.gaps, "workloads cannot be told apart: "+errNoCgroup.Error())
 	}
 	for _, h := range hooks {
-		if s.cfg.Without != nil && s.cfg.Without(h.name) {
+		if s.cfg.Without != nil && s.cfg.Without(h.name) && !h.must {
 			s.gaps = append(s.gaps, h.gap+" ("+h.name+": switched off)")
 			continue
 		}

@@ -235,6 +235,9 @@ func joinPath(b []byte) string {
 	names := strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00")
 	var p strings.Builder
 	for i := len(names) - 1; i >= 0; i-- {
+		if names[i] == "/" {
+			continue // the root of a file system that was left by another way
+		}
 		p.WriteByte('/')
 		p.WriteString(names[i])
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/ringbuf"
 	"github.com/cilium/ebpf/rlimit"
+	"golang.org/x/sys/unix"
 
 	"redoubt.dev/redoubt/internal/redoubt"
 )
@@ -85,7 +86,7 @@ func (s *Sensor) open() error {
 	if err := s.configure(spec); err != nil {
 		return err
 	}
-	if stop, err := ebpf.EnableStats(uint32(1)); err == nil {
+	if stop, err := ebpf.EnableStats(unix.BPF_STATS_RUN_TIME); err == nil {
 		s.timing = stop.Close
 	}
 	if err := s.load(spec); err != nil {

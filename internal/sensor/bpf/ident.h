@@ -193,7 +193,7 @@ static __always_inline __u32 walk(char *buf, const __u32 cap, struct way *w)
 		if (d == end && m == top)
 			break;
 		up = BPF_CORE_READ(d, d_parent);
-		if (d == up || d == BPF_CORE_READ(m, mnt.mnt_root)) {
+		if (!d || d == BPF_CORE_READ(m, mnt.mnt_root)) {
 			struct mount *over = BPF_CORE_READ(m, mnt_parent);
 
 			if (!d || over == m)
@@ -211,6 +211,8 @@ static __always_inline __u32 walk(char *buf, const __u32 cap, struct way *w)
 		if (n <= 0)
 			break;
 		off = (off + n) & (2 * cap - 1);
+		if (d == up) // of no directory at all, as a memfd
+			break;
 		d = up;
 	}
 	if (i == DEPTH)
