@@ -191,6 +191,9 @@ func (c *Console) try(ctx context.Context, what string, do func(context.Context)
 // prune bounds the record and the model.
 func (c *Console) prune(ctx context.Context) error {
 	before := c.clock().Add(-c.keep)
+	if err := c.identity.Tidy(ctx); err != nil {
+		return err
+	}
 	gone, err := c.store.Prune(ctx, before, c.maxEvents)
 	c.metrics.pruned.Add(float64(gone))
 	if err != nil {

@@ -121,9 +121,9 @@ func newCensus(c *Console) *census {
 		size:     g("record_bytes", "Size of the record on disk.", level),
 		stored:   g("events_stored", "Events in the record.", level),
 		nodes: []nodeGauge{
-			node("connected", "1 while the node is connected.", level, func(s redoubt.NodeStatus) float64 { return flag(s.Connected) }),
+			node("connected", "1 while the node is connected.", level, func(s redoubt.NodeStatus) float64 { return bit(s.Connected) }),
 			node("report_timestamp_seconds", "Time of the node's last report.", level, func(s redoubt.NodeStatus) float64 { return seconds(s.Time) }),
-			node("sensing", "1 while the node's sensor is attached.", level, func(s redoubt.NodeStatus) float64 { return flag(len(s.Sensor.Sensing) > 0) }),
+			node("sensing", "1 while the node's sensor is attached.", level, func(s redoubt.NodeStatus) float64 { return bit(len(s.Sensor.Sensing) > 0) }),
 			node("engines_missing", "Container engines the node does not watch.", level, missingEngines),
 			node("gaps", "What the node says it cannot see or enforce.", level, func(s redoubt.NodeStatus) float64 { return float64(len(s.Gaps)) }),
 			node("workloads", "Workload instances on the node.", level, func(s redoubt.NodeStatus) float64 { return float64(s.Workloads) }),
@@ -149,7 +149,7 @@ func missingEngines(s redoubt.NodeStatus) float64 {
 	return float64(n)
 }
 
-func flag(b bool) float64 {
+func bit(b bool) float64 {
 	if b {
 		return 1
 	}
