@@ -24,7 +24,7 @@ func Programs(p *redoubt.Process) []string {
 	if len(p.Args) == 0 {
 		return out
 	}
-	dir, base := path.Split(own)
+	dir, _ := path.Split(own)
 	switch {
 	case IsMulticall(own):
 		if a := applet(p.Args); a != "" {
@@ -32,7 +32,7 @@ func Programs(p *redoubt.Process) []string {
 		}
 	case IsMulticall(p.Args[0]) && len(p.Args) > 1:
 		out = append(out, dir+path.Base(p.Args[1]))
-	case isLoader(base):
+	case IsLoader(own):
 		if target := loaded(p.Args); target != "" {
 			out = append(out, target)
 		}
@@ -54,7 +54,10 @@ func applet(args []string) string {
 	return strings.TrimPrefix(name, "-") // a login shell's name starts with a dash
 }
 
-func isLoader(base string) bool {
+// IsLoader says whether the file at p is a dynamic loader, which runs the
+// program it is given.
+func IsLoader(p string) bool {
+	base := path.Base(p)
 	return strings.HasPrefix(base, "ld-linux") || strings.HasPrefix(base, "ld-musl") || base == "ld.so" ||
 		strings.HasPrefix(base, "ld64.so") || strings.HasPrefix(base, "ld-2.")
 }

@@ -287,3 +287,14 @@ func pathOf(p *redoubt.Process) string {
 	}
 	return p.Path
 }
+
+// Test compiles the rule's answer for many events; it is safe for concurrent
+// use and does not see later changes of the rule.
+func (r *Rule) Test() func(ev *redoubt.Event, f Facts) bool {
+	own := *r
+	c := compileRule(&own)
+	return func(ev *redoubt.Event, f Facts) bool {
+		ok, _ := c.match(ev, f, false)
+		return ok
+	}
+}
