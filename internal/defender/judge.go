@@ -1,0 +1,219 @@
+package defender
+
+import (
+	"context"
+	"time"
+
+	"redoubt.dev/redoubt/internal/guard"
+	"redoubt.dev/redoubt/internal/policy"
+	"redoubt.dev/redoubt/internal/profile"
+	"redoubt.dev/redoubt/internal/redoubt"
+	"redoubt.dev/redoubt/internal/sensor"
+	"redoubt.dev/redoubt/internal/workload"
+)
+
+const (
+	tallyEvery = 2 * time.Second // how old the counts of known-good events may be
+	sendEvery  = time.Second     // how long growth waits before it is told
+)
+
+// judge takes everything that happens in one order and says what it means.
+func (d *Defender) judge(ctx context.Context) error {
+	tally := time.NewTicker(tallyEvery)
+	defer tally.Stop()
+	send := time.NewTicker(sendEvery)
+	defer send.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case it := <-d.queue:
+			d.take(ctx, it)
+		case now := <-tally.C:
+			d.tally(now)
+		case <-send.C:
+			d.sendGrowth()
+		}
+	}
+}
+
+func (d *Defender) take(ctx context.Context, it item) {
+	switch {
+	case it.sighting != nil:
+		d.sighted(ctx, it.sighting)
+	case it.change != nil:
+		d.lived(it.change)
+	case it.refusal != nil:
+		d.refused(it.refusal)
+	}
+}
+
+// sighted judges one record of the sensor.
+func (d *Defender) sighted(ctx context.Context, s *sensor.Sighting) {
+	switch s.Kind {
+	case sensor.CgroupBorn:
+		d.registry.Bind(s.Cgroup, s.Path)
+		return
+	case sensor.CgroupGone:
+		return
+	}
+	w := d.owner(ctx, s.Cgroup)
+	if s.Runtime && w.Kind == redoubt.KindContainer {
+		// The engine's own set-up in the node's file system, not the container's.
+		d.cfg.Sensor.Resume(s.PID)
+		return
+	}
+	ev, stable := d.event(s, w)
+	if ev.Kind == redoubt.EventExit && ev.Process == nil {
+		return // its exec was not worth sending either
+	}
+	d.mu.Lock()
+	t := d.tenantOf(w)
+	l := d.lifeOf(t, w, s.Time)
+	d.decide(t, l, ev)
+	if stable || s.Kind != redoubt.EventExec {
+		d.remember(t, ev, s)
+	}
+	d.mu.Unlock()
+	d.act(l, ev, s)
+	d.outbox.Add(*ev)
+}
+
+// decide judges an event and lets the profile learn from it. The lock is held.
+func (d *Defender) decide(t *tenant, l *life, ev *redoubt.Event) {
+	if ev.Kind == redoubt.EventListen {
+		t.serves(l, ev.Process.Path)
+	}
+	enforced := ev.Verdict.Enforced
+	ev.Verdict = guard.Decide(ev, t.matcher, t.state, d.policies, d.context(t, l, ev))
+	ev.Verdict.Enforced = enforced
+	out := t.learner.Observe(ev, guard.Learns(ev.Verdict))
+	if out.New {
+		t.compile(ev.Time)
+	}
+	switch {
+	case out.Entry != "" && !guard.Alarms(ev.Verdict):
+		ev.Verdict.Entry = out.Entry
+	case out.Refused != "" && ev.Workload.Kind != redoubt.KindHost:
+		// What may not be learned is as new as it would be were learning over.
+		ev.Verdict = guard.Decide(ev, t.matcher, profile.Observing, d.policies, d.context(t, l, ev))
+		ev.Verdict.Enforced, ev.Verdict.Reason = enforced, out.Refused
+	}
+}
+
+func (d *Defender) context(t *tenant, l *life, ev *redoubt.Event) guard.Context {
+	c := t.context(l, ev.Time)
+	c.Names = t.names(ev.Process)
+	return c
+}
+
+// tenantOf returns a workload's tenant, making it at first sight. The lock is
+// held.
+func (d *Defender) tenantOf(w *redoubt.Workload) *tenant {
+	if t := d.tenants[w.ID]; t != nil {
+		t.ref = w.WorkloadRef
+		return t
+	}
+	t := newTenant(w.WorkloadRef, d.slotOf(w.ID), d.profileOf(w.ID))
+	t.instances[w.Instance()] = w
+	t.overlay = d.overlayOf(t)
+	d.tenants[w.ID] = t
+	return t
+}
+
+// overlayOf returns the policy rules for a workload. The lock is held.
+func (d *Defender) overlayOf(t *tenant) *policy.Overlay {
+	var labels map[string]string
+	if w := t.instances[instanceOf(t.ref)]; w != nil {
+		labels = w.Labels
+	}
+	return d.policies.Overlay(t.ref, labels, d.cfg.Node)
+}
+
+func instanceOf(ref redoubt.WorkloadRef) string {
+	w := redoubt.Workload{WorkloadRef: ref}
+	return w.Instance()
+}
+
+// slotOf returns the kernel's number for a workload; 0, which has no rules,
+// when all are taken. The lock is held.
+func (d *Defender) slotOf(id redoubt.WorkloadID) sensor.Slot {
+	if s, ok := d.slots[id]; ok {
+		return s
+	}
+	if len(d.slots) >= sensor.MaxSlots-1 {
+		d.log.Error("kernel slots used up", "workload", string(id))
+		return 0
+	}
+	s := sensor.Slot(len(d.slots) + 1)
+	d.slots[id] = s
+	return s
+}
+
+// profileOf returns the console's profile of a workload, or a new one.
+func (d *Defender) profileOf(id redoubt.WorkloadID) *profile.Profile {
+	if d.desired != nil {
+		for i := range d.desired.Profiles {
+			if d.desired.Profiles[i].Workload == id {
+				return &d.desired.Profiles[i]
+			}
+		}
+	}
+	return &profile.Profile{Workload: id, State: profile.Learning, Since: time.Now()}
+}
+
+// tally adds what the kernel counted to the profiles.
+func (d *Defender) tally(now time.Time) {
+	tallies := d.cfg.Sensor.AllTallies()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, t := range d.tenants {
+		for _, n := range tallies[t.slot] {
+			if id, ok := t.bound[keyOf(n)]; ok {
+				t.learner.Tally(id, n.Count, n.Units, now)
+			}
+		}
+	}
+}
+
+// sendGrowth tells the console what the profiles have learned.
+func (d *Defender) sendGrowth() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, t := range d.tenants {
+		if delta, ok := t.learner.Take(); ok {
+			d.outbox.AddDeltas(delta)
+		}
+	}
+}
+
+// lived follows an instance's life.
+func (d *Defender) lived(c *workload.Change) {
+	w := &c.Workload
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	t := d.tenantOf(w)
+	l := t.lives[w.Instance()]
+	switch {
+	case c.Gone || !w.Running:
+		if c.Gone {
+			delete(t.instances, w.Instance())
+		}
+		if l == nil {
+			break
+		}
+		delete(t.lives, w.Instance())
+		d.note(t, l.workload, redoubt.EventStop, time.Now())
+	case l == nil:
+		d.found(t, w)
+	default:
+		l.workload = w
+	}
+}
+
+// note records that an instance started or stopped. The lock is held.
+func (d *Defender) note(t *tenant, w *redoubt.Workload, kind redoubt.EventKind, at time.Time) {
+	ev := redoubt.Event{Time: at, Node: d.cfg.Node, Kind: kind, Workload: w.WorkloadRef, Count: 1}
+	t.learner.Observe(&ev, false)
+	d.outbox.Add(ev)
+}

@@ -1,0 +1,152 @@
+package defender
+
+import (
+	"bytes"
+	"container/list"
+	"os"
+	"strconv"
+	"strings"
+
+	"redoubt.dev/redoubt/internal/redoubt"
+	"redoubt.dev/redoubt/internal/sensor"
+)
+
+const (
+	maxProcesses = 1 << 16 // remembered; the least recently used goes first
+	maxAncestors = 16      // of one process's chain
+)
+
+// processes remembers who is whose parent, as far as execs and /proc tell.
+// A Process in it is never changed once it is there, so chains are shared. It
+// belongs to the goroutine that judges.
+type processes struct {
+	byPID map[int]*list.Element
+	used  *list.List // of *remembered, most recently used first
+	proc  string     // where procfs is mounted
+}
+
+type remembered struct {
+	process *redoubt.Process
+	started uint64 // nanoseconds since boot; 0 where only /proc told
+}
+
+func newProcesses() *processes {
+	return &processes{byPID: map[int]*list.Element{}, used: list.New(), proc: "/proc"}
+}
+
+// exec notes that a process became another program and returns it with its
+// chain of parents.
+func (t *processes) exec(s *sensor.Sighting) *redoubt.Process {
+	p := &redoubt.Process{
+		PID: s.PID, Path: s.Path, Args: s.Args, Truncated: s.Truncated,
+		UID: s.UID, Caps: s.Caps, Cwd: s.Cwd, Entered: s.Entered, Started: s.Time,
+		File: &redoubt.File{Key: s.Key.File, Origin: s.Origin},
+	}
+	p.Parent = cut(t.find(s.Parent), maxAncestors-1)
+	t.remember(p, s.Started)
+	return p
+}
+
+// exit forgets a process and returns what it was; nil where it is not known.
+func (t *processes) exit(s *sensor.Sighting) *redoubt.Process {
+	e, ok := t.byPID[s.PID]
+	if !ok {
+		return nil
+	}
+	r := e.Value.(*remembered)
+	if r.started != 0 && s.Started != 0 && r.started != s.Started {
+		return nil // the number was given to somebody else in between
+	}
+	t.used.Remove(e)
+	delete(t.byPID, s.PID)
+	return r.process
+}
+
+// find returns the process that now has this number, asking /proc about one
+// that started before the sensor or never exec'd; nil where nobody knows.
+func (t *processes) find(pid int) *redoubt.Process { return t.ask(pid, maxAncestors) }
+
+func (t *processes) ask(pid, depth int) *redoubt.Process {
+	if pid <= 0 || depth == 0 {
+		return nil
+	}
+	if e, ok := t.byPID[pid]; ok {
+		t.used.MoveToFront(e)
+		return e.Value.(*remembered).process
+	}
+	dir := t.proc + "/" + strconv.Itoa(pid)
+	path, err := os.Readlink(dir + "/exe")
+	if err != nil {
+		return nil // gone, or a kernel thread
+	}
+	p := &redoubt.Process{PID: pid, Path: path}
+	if line, err := os.ReadFile(dir + "/cmdline"); err == nil {
+		p.Args = splitArgs(line)
+	}
+	parent := 0
+	if status, err := os.ReadFile(dir + "/status"); err == nil {
+		parent, p.UID = readStatus(status)
+	}
+	p.Parent = cut(t.ask(parent, depth-1), depth-1)
+	t.remember(p, 0)
+	return p
+}
+
+func (t *processes) remember(p *redoubt.Process, started uint64) {
+	r := &remembered{process: p, started: started}
+	if e, ok := t.byPID[p.PID]; ok {
+		e.Value = r
+		t.used.MoveToFront(e)
+		return
+	}
+	t.byPID[p.PID] = t.used.PushFront(r)
+	if t.used.Len() > maxProcesses {
+		oldest := t.used.Back()
+		t.used.Remove(oldest)
+		delete(t.byPID, oldest.Value.(*remembered).process.PID)
+	}
+}
+
+// cut returns p with at most n ancestors counting itself, copying only what it
+// must change.
+func cut(p *redoubt.Process, n int) *redoubt.Process {
+	if p == nil || n <= 0 {
+		return nil
+	}
+	depth := 0
+	for q := p; q != nil; q = q.Parent {
+		depth++
+	}
+	if depth <= n {
+		return p
+	}
+	c := *p
+	c.Parent = cut(p.Parent, n-1)
+	return &c
+}
+
+const maxProcArgs = 4096 // bytes of a command line taken from /proc
+
+func splitArgs(line []byte) []string {
+	line = bytes.TrimRight(line[:min(len(line), maxProcArgs)], "\x00")
+	if len(line) == 0 {
+		return nil
+	}
+	return strings.Split(string(line), "\x00")
+}
+
+// readStatus picks the parent and the effective user out of /proc/PID/status;
+// zero where it says neither.
+func readStatus(status []byte) (parent int, uid uint32) {
+	for line := range strings.Lines(string(status)) {
+		f := strings.Fields(line)
+		switch {
+		case len(f) > 1 && f[0] == "PPid:":
+			parent, _ = strconv.Atoi(f[1])
+		case len(f) > 2 && f[0] == "Uid:":
+			n, _ := strconv.ParseUint(f[2], 10, 32)
+			uid = uint32(n)
+		}
+	}
+	return parent, uid
+}

@@ -1,0 +1,124 @@
+package defender
+
+import (
+	"time"
+
+	"redoubt.dev/redoubt/internal/guard"
+	"redoubt.dev/redoubt/internal/policy"
+	"redoubt.dev/redoubt/internal/profile"
+	"redoubt.dev/redoubt/internal/redoubt"
+	"redoubt.dev/redoubt/internal/sensor"
+)
+
+// startPhase is how long after its first sighting an instance may still be
+// starting; it ends sooner, when it listens.
+const startPhase = 10 * time.Second
+
+// tenant is one workload on this node: its slot in the kernel, its profile as
+// this node has it, and its running instances. The defender's lock guards it.
+type tenant struct {
+	ref       redoubt.WorkloadRef // of the instance seen last
+	slot      sensor.Slot
+	learner   *profile.Learner
+	profile   profile.Profile // as learned so far, and the matcher made of it
+	matcher   *profile.Matcher
+	state     profile.State
+	revision  int64 // of the profile, as the console counts
+	overlay   *policy.Overlay
+	stale     bool                         // the kernel's rules are older than policies or profile
+	instances map[string]*redoubt.Workload // known here, running or about to
+	lives     map[string]*life             // of those, the running ones
+	servers   []string                     // programs that listen
+	files     []guard.Located              // programs that profile and policies name, where anything may be refused
+	bound     map[ruleKey]string           // kernel rules that stand for profile entries
+	gaps      []string                     // what its rules cannot do
+}
+
+// ruleKey names a kernel rule; exactly one field is set.
+type ruleKey struct {
+	exec    sensor.ExecKey
+	connect sensor.ConnectKey
+	listen  redoubt.Port
+}
+
+// life is one running instance.
+type life struct {
+	workload  *redoubt.Workload
+	since     time.Time
+	adopted   bool // was running before this defender
+	listening bool
+	cut       bool // isolated
+	gated     int  // process whose mounts the file gate follows; 0 for none
+}
+
+func newTenant(ref redoubt.WorkloadRef, slot sensor.Slot, p *profile.Profile) *tenant {
+	t := &tenant{ref: ref, slot: slot, instances: map[string]*redoubt.Workload{}, lives: map[string]*life{}, bound: map[ruleKey]string{}}
+	t.learner = profile.NewLearner(p)
+	t.state, t.revision = p.State, p.Revision
+	t.compile(time.Now())
+	return t
+}
+
+// rebase takes over the console's revision of the profile. Kernel rules rest
+// on entries, so they are stale when one is gone or, while enforcing, is new.
+func (t *tenant) rebase(p *profile.Profile, now time.Time) {
+	had, has := entryIDs(&t.profile), entryIDs(p)
+	t.learner.Rebase(p)
+	t.compile(now)
+	t.stale = t.stale || t.state != p.State
+	for id := range had {
+		t.stale = t.stale || !has[id]
+	}
+	t.stale = t.stale || p.State == profile.Enforcing && len(had) != len(has)
+	t.state, t.revision = p.State, p.Revision
+}
+
+func entryIDs(p *profile.Profile) map[string]bool {
+	ids := make(map[string]bool, len(p.Entries))
+	for i := range p.Entries {
+		ids[p.Entries[i].ID] = true
+	}
+	return ids
+}
+
+// compile makes what was learned known to the matcher.
+func (t *tenant) compile(now time.Time) {
+	t.profile = t.learner.Profile(now)
+	t.matcher = profile.Compile(&t.profile)
+}
+
+// life returns the instance's, making it at first sight.
+func (t *tenant) life(w *redoubt.Workload, now time.Time) *life {
+	l := t.lives[w.Instance()]
+	if l == nil {
+		l = &life{since: now}
+		t.lives[w.Instance()] = l
+	}
+	l.workload = w
+	return l
+}
+
+// context is what guard needs to know beyond the event.
+func (t *tenant) context(l *life, at time.Time) guard.Context {
+	starting := !l.adopted && !l.listening && at.Sub(l.since) < startPhase
+	return guard.Context{
+		Labels:    l.workload.Labels,
+		Health:    l.workload.Health,
+		Listening: l.listening,
+		Starting:  starting,
+		Servers:   t.servers,
+	}
+}
+
+// serves notes that an instance listens with this program.
+func (t *tenant) serves(l *life, path string) {
+	l.listening = true
+	for _, s := range t.servers {
+		if s == path {
+			return
+		}
+	}
+	if len(t.servers) < 64 { // more would say nothing new
+		t.servers = append(t.servers, path)
+	}
+}
