@@ -5,7 +5,7 @@ import { ApiError } from '../../api/client';
 import { useLogin, useSession } from '../../api/hooks';
 import { Failure } from '../../parts/Answer';
 import { Door } from './Door';
-import { Field } from './Field';
+import { Field } from '../../parts/Field';
 
 export default function Login() {
   const [search] = useSearchParams();

@@ -4,7 +4,7 @@ import { Link, Navigate } from 'react-router';
 import { useFirstUser, useSession, useSetup } from '../../api/hooks';
 import { Answer, Failure } from '../../parts/Answer';
 import { Door } from './Door';
-import { Field } from './Field';
+import { Field } from '../../parts/Field';
 
 export default function Setup() {
   const setup = useSetup();
