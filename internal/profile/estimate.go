@@ -10,19 +10,22 @@ import "math"
 // leave-one-out chance that an observation is new: the estimator of Good and
 // Turing (Good, Biometrika 40, 1953), taken over observations instead of
 // single features, because what happens inside one observation is not
-// independent. The upper bound is the larger of two. Clopper-Pearson
-// (Biometrika 26, 1934) is exact for a binomial count and, unlike Wilson's or
-// the normal interval, holds for the small counts that matter here: nothing
-// new in 59 observations is needed to say 95 %. The estimator scatters more
-// than a binomial count where much was seen twice (Esty, Annals of Statistics
-// 11, 1983), which the second bound allows for.
+// independent. Two things make it err. The count of lone observations
+// scatters: Clopper-Pearson (Biometrika 26, 1934) bounds that exactly and,
+// unlike Wilson's or the normal interval, holds for the small counts that
+// matter here; with nothing new it takes 59 observations to say 95 %. And the
+// unseen part scatters about its mean, with a variance that what was seen
+// twice estimates (Esty, Annals of Statistics 11, 1983). The bound adds the
+// two as independent errors.
 func Estimate(units, once, twice int64) Coverage {
 	if units <= 0 {
 		return Coverage{}
 	}
 	once = min(max(once, 0), units)
 	n, k := float64(units), float64(once)
-	upper := max(clopperPearson(once, units), esty(k, float64(max(twice, 0)), n))
+	scatter := clopperPearson(once, units) - k/n
+	drift := z95 * math.Sqrt(2*float64(max(twice, 0))) / n
+	upper := k/n + math.Hypot(scatter, drift)
 	return Coverage{Share: 1 - k/n, Lower: 1 - min(upper, 1), Units: units}
 }
 
@@ -30,10 +33,6 @@ const (
 	risk = 0.05  // one-sided
 	z95  = 1.645 // the normal distribution's 95 % point
 )
-
-func esty(once, twice, n float64) float64 {
-	return once/n + z95*math.Sqrt(once*(1-once/n)+2*twice)/n
-}
 
 // clopperPearson returns the largest chance at which k or fewer of n would
 // still be seen with probability risk.

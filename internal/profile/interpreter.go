@@ -134,10 +134,13 @@ func (in interpreter) read(argv []string) roles {
 				r.setCode(i)
 				r.setCode(i + 1)
 				r.fixed = min(i+2, len(argv))
-				if in.goesOn(a, k) {
-					continue
+				if !in.goesOn(a, k) {
+					return r
 				}
-				return r
+				if k == len(a)-2 {
+					i++
+				}
+				continue
 			}
 			if strings.IndexByte(in.value, a[len(a)-1]) >= 0 {
 				i++
