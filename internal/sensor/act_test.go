@@ -1,10 +1,63 @@
 package sensor
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
+	"syscall"
+	"time"
 )
+
+// tell prints an error in a word that tests compare.
+func tell(err error) int {
+	switch {
+	case err == nil:
+		fmt.Println("done")
+		return 0
+	case errors.Is(err, syscall.EPERM):
+		fmt.Println("EPERM")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		fmt.Println("timeout")
+	default:
+		fmt.Println(err)
+	}
+	return 1
+}
+
+// serve prints its address, then answers each connection with a word, until
+// standard input ends.
+func serve(network, address string) error {
+	if network[:3] == "udp" {
+		c, err := net.ListenPacket(network, address)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		fmt.Println(c.LocalAddr())
+	} else {
+		l, err := net.Listen(network, address)
+		if err != nil {
+			return err
+		}
+		defer l.Close()
+		fmt.Println(l.Addr())
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				c.Write([]byte("hello"))
+				c.Close()
+			}
+		}()
+	}
+	_, err := io.Copy(io.Discard, os.Stdin)
+	return err
+}
 
 // act is what the test binary does when it is started as `act WHAT ARGS...`.
 func act(args []string) int {
@@ -13,6 +66,27 @@ func act(args []string) int {
 		return 0
 	case "exit":
 		return 7
+	case "connect": // NETWORK ADDRESS [LOCAL]: dial and say one word
+		d := net.Dialer{Timeout: 2 * time.Second}
+		c, err := d.Dial(args[1], args[2])
+		if err == nil {
+			_, err = c.Write([]byte("word"))
+			c.Close()
+		}
+		return tell(err)
+	case "sendto": // ADDRESS: an unconnected datagram
+		to, err := net.ResolveUDPAddr("udp", args[1])
+		if err != nil {
+			return tell(err)
+		}
+		c, err := net.ListenUDP("udp", nil)
+		if err != nil {
+			return tell(err)
+		}
+		_, err = c.WriteTo([]byte("word"), to)
+		return tell(err)
+	case "listen": // NETWORK ADDRESS: serve until standard input ends
+		return tell(serve(args[1], args[2]))
 	case "run": // as a parent of its own
 		out, err := exec.Command(args[1], args[2:]...).CombinedOutput()
 		os.Stdout.Write(out)

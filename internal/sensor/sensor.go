@@ -30,7 +30,7 @@ type Config struct {
 	RingBytes  int                    // room for sightings nobody took yet; a power of two, 4 MiB if 0
 	CgroupRoot string                 // mount of the unified hierarchy; found if empty
 	Alike      int                    // like sightings of one cgroup sent in a second before the rest is only counted; 10 if 0
-	Without    func(hook string) bool // hooks to leave out, by the names in Coverage; none if nil
+	Without    func(hook string) bool // hooks to leave out, by the names in Coverage; none if nil; exec always stays
 }
 
 // Sensor is the loaded kernel side. Its methods may be called from several
