@@ -164,6 +164,9 @@ func readable(err error) string {
 		if i := strings.Index(line, " not found in type"); i >= 0 {
 			line = strings.Replace(line[:i], "field", "unknown field", 1)
 		}
+		if i := strings.Index(line, " into "); i >= 0 {
+			line = strings.Replace(line[:i], "cannot unmarshal", "cannot use", 1) + " here"
+		}
 		if out = append(out, line); len(out) == maxProblems {
 			break
 		}
