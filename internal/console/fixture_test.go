@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -78,7 +79,9 @@ func newRigAt(t *testing.T, path string, now time.Time) *rig {
 	who := identity.New(identity.Config{Store: s, Log: logger, Now: r.clock})
 	r.Console, err = New(Config{
 		Store: s, Identity: who, Audit: audit.New(s, r.clock), UI: testUI, Logger: logger, Clock: r.clock, Version: "test",
-		Join: func(secret string) (string, string) { return "token-" + secret, "redoubt defender --join token-" + secret },
+		Join: func(secret string) (string, string) {
+			return "token-" + secret, "redoubt defender --join token-" + secret
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -242,3 +245,16 @@ func (r *rig) observing() {
 	r.t.Helper()
 	must[profile.Profile](r, http.MethodPost, "/api/v1/profiles/docker%2Fshop%2Fweb/state", map[string]string{"state": "observing"})
 }
+
+// failAudit makes the trail unwritable until the returned function is called,
+// as a full disk would.
+func (r *rig) failAudit() (stop func()) {
+	good := r.audit
+	r.Console.audit = audit.New(brokenTrail{r.store.(audit.Store)}, r.clock)
+	return func() { r.Console.audit = good }
+}
+
+// brokenTrail is a store whose trail takes nothing more.
+type brokenTrail struct{ audit.Store }
+
+func (brokenTrail) AddAudit(context.Context, *audit.Entry) error { return errors.New("the disk broke") }
