@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf"
@@ -99,6 +100,9 @@ func (s *Sensor) load(spec *ebpf.CollectionSpec) error {
 		s.gaps = append(s.gaps, fmt.Sprintf("%s (%s: %s)", h.gap, h.name, firstLine(err)))
 		s.log.Info("sensor hook missing", "hook", h.name, "error", err)
 	}
+	if err := s.takeConnectsFromStates(); err != nil {
+		return err
+	}
 	for _, name := range []string{bpfProgDropIn, bpfProgDropOut} {
 		p, err := s.program(spec, name, cache)
 		if err != nil {
@@ -108,6 +112,17 @@ func (s *Sensor) load(spec *ebpf.CollectionSpec) error {
 		s.drops = append(s.drops, p)
 	}
 	return nil
+}
+
+// takeConnectsFromStates lets the socket-state tracepoint tell of outbound TCP
+// where the hook that would is missing.
+func (s *Sensor) takeConnectsFromStates() error {
+	for i, name := range []string{"cgroup/connect4", "cgroup/connect6"} {
+		if !slices.Contains(s.sensing, name) {
+			s.settings.ByState |= 1 << i
+		}
+	}
+	return s.maps[bpfMapSetting].Put(uint32(0), s.settings)
 }
 
 func (s *Sensor) loadOne(spec *ebpf.CollectionSpec, h hook, cache *btf.Cache) error {

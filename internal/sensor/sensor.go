@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -166,14 +167,7 @@ func (s *Sensor) Run(ctx context.Context, sink func(*Sighting)) error {
 // Coverage says which hooks are attached and what can be enforced with them.
 func (s *Sensor) Coverage() redoubt.Coverage {
 	c := redoubt.Coverage{Sensing: append([]string(nil), s.sensing...), Cgroups: s.cgroups}
-	has := func(name string) bool {
-		for _, n := range s.sensing {
-			if n == name {
-				return true
-			}
-		}
-		return false
-	}
+	has := func(name string) bool { return slices.Contains(s.sensing, name) }
 	if has("lsm/bprm_check_security") {
 		c.Exec = append(c.Exec, redoubt.BackendLSM)
 	}

@@ -245,7 +245,7 @@ int BPF_PROG(state_changed, const struct sock *sk, const int old, const int new)
 		return 0;
 	if (kind == K_CONNECT) {
 		set = bpf_map_lookup_elem(&setting, &zero);
-		if (!set || !set->by_state)
+		if (!set || !(set->by_state & (BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET ? 1 : 2)))
 			return 0;
 	}
 	f.proto = TCP;

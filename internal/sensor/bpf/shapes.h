@@ -233,7 +233,7 @@ struct settings {
 	__u32 lower_kind; // 0: layout unknown
 	__u32 lower_count;  // LOWER_ENTRY: distance of the number of lowers
 	__u32 lower_dentry; // LOWER_PATH, LOWER_ENTRY: distance of the dentry pointer
-	__u32 by_state;     // connect hooks are missing: take connects from socket states
+	__u32 by_state;     // bit 0, 1: the connect hook of IPv4, IPv6 is missing
 };
 
 enum { S_SENT, S_KNOWN, S_LOST, S_HELD, S_LSM, S_COUNT };
