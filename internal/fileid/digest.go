@@ -26,7 +26,8 @@ const (
 // Sum is the digest of a file's content. Stable means that the key stands for
 // this content: nobody has the file open for writing, and any later change
 // will show in its change time. A sum that is not stable holds for this moment
-// only: do not build a rule on its key.
+// only: do not build a rule on its key. A file read through a union is never
+// stable, since its writers may be hidden below: see Below.
 type Sum struct {
 	Digest redoubt.Digest
 	Stable bool
@@ -132,7 +133,11 @@ func (d *Digests) read(key redoubt.FileKey, open func() (*os.File, error)) (Sum,
 	if err := matches(f, before, key); err != nil {
 		return Sum{}, err
 	}
-	busy := writable(f)
+	union, err := onOverlay(f)
+	if err != nil {
+		return Sum{}, err
+	}
+	busy := union || writable(f)
 	hash := sha256.New()
 	n, err := io.Copy(hash, io.NewSectionReader(f, 0, maxSize+1))
 	if err != nil {

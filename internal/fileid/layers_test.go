@@ -280,6 +280,47 @@ func TestFreshOrWritableContentIsNotRemembered(t *testing.T) {
 	}
 }
 
+// A mapping made through a union belongs to the file below: it outlives the
+// writer's descriptor, and the union's own file shows no trace of it.
+func TestWriterThroughUnionShowsBelow(t *testing.T) {
+	u := mount(t)
+	name := u.merged + "/bin/mapped"
+	write(t, name, "one")
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	must(t, err)
+	page, err := unix.Mmap(int(f.Fd()), 0, 3, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	must(t, err)
+	must(t, f.Close())
+	page[0] = 'x'
+	of := func() Sum {
+		t.Helper()
+		d := NewDigests()
+		settle(d)
+		on, err := os.Open(name)
+		must(t, err)
+		below, key, err := Below(u.Workload, on)
+		must(t, err)
+		if below == on || key != keyAt(t, u.Upper+"/bin/mapped") {
+			t.Fatalf("not the file below: %s %+v", below.Name(), key)
+		}
+		through, err := d.Of(key, func() (*os.File, error) { return on, nil })
+		must(t, err)
+		if through.Stable {
+			t.Error("read through the union and called stable")
+		}
+		sum, err := d.Of(key, func() (*os.File, error) { return below, nil })
+		must(t, err)
+		return sum
+	}
+	if of().Stable {
+		t.Error("a hidden writer was missed")
+	}
+	must(t, unix.Munmap(page))
+	if !of().Stable {
+		t.Error("nobody writes any more")
+	}
+}
+
 func TestHugeAndOddFilesAreRefused(t *testing.T) {
 	dir := t.TempDir()
 	huge := dir + "/huge"

@@ -97,12 +97,32 @@ func openIn(w *redoubt.Workload, root, name string) (*os.File, redoubt.FileKey, 
 	if err != nil {
 		return nil, redoubt.FileKey{}, err
 	}
-	key, _, err := Real(w, f)
+	below, key, err := Below(w, f)
 	if err != nil {
 		f.Close()
 		return nil, redoubt.FileKey{}, err
 	}
-	return f, key, nil
+	if below != f {
+		f.Close()
+	}
+	return below, key, nil
+}
+
+// Below returns the file under a union that f, open on the union, stands for,
+// opened for reading and with its key: the one to digest, because who writes
+// to it through a mapping shows only there. It is f itself on other file
+// systems, and where the file below is not found for sure.
+func Below(w *redoubt.Workload, f *os.File) (*os.File, redoubt.FileKey, error) {
+	got, key, err := real(w, f)
+	if err != nil || got == nil {
+		return f, key, err
+	}
+	defer got.file.Close()
+	below, err := reopen(got.file, got.node)
+	if err != nil {
+		return nil, redoubt.FileKey{}, err
+	}
+	return below, key, nil
 }
 
 // nameOf is the kernel's name of an open file, in the mount namespace it was
@@ -120,25 +140,40 @@ func procFD(fd int) string { return fmt.Sprintf("/proc/self/fd/%d", fd) }
 // exact is false and the key is made of what the union says, which is right
 // unless the file is a changed copy of one in the image.
 func Real(w *redoubt.Workload, f *os.File) (key redoubt.FileKey, exact bool, err error) {
-	st, err := fstat(f)
+	got, key, err := real(w, f)
+	if got != nil {
+		got.file.Close()
+		return key, true, nil
+	}
 	if err != nil {
 		return redoubt.FileKey{}, false, err
 	}
 	union, err := onOverlay(f)
+	return key, !union, err
+}
+
+// real finds the file below a union, nil where f is not on one or the file
+// cannot be told for sure.
+func real(w *redoubt.Workload, f *os.File) (*found, redoubt.FileKey, error) {
+	st, err := fstat(f)
+	if err != nil {
+		return nil, redoubt.FileKey{}, err
+	}
+	union, err := onOverlay(f)
 	if err != nil || !union {
-		return keyOf(st), err == nil, err
+		return nil, keyOf(st), err
 	}
 	name := nameOf(f)
 	if below, ok := strings.CutPrefix(name, w.Merged+"/"); ok && w.Merged != "" {
 		name = below // seen from the node, as the engine itself does
 	}
 	if got, err := layersOf(w).find(name); err == nil {
-		defer got.file.Close()
-		if real, err := fstat(got.file); err == nil && real.Ctim == st.Ctim && real.Mtim == st.Mtim && real.Size == st.Size {
-			return keyOf(real), true, nil
+		if below, err := fstat(got.file); err == nil && below.Ctim == st.Ctim && below.Mtim == st.Mtim && below.Size == st.Size {
+			return got, keyOf(below), nil
 		}
+		got.file.Close()
 	}
-	key = keyOf(st)
+	key := keyOf(st)
 	for _, dir := range layersOf(w) {
 		var top unix.Stat_t
 		if err := unix.Stat(dir, &top); err == nil {
@@ -146,5 +181,5 @@ func Real(w *redoubt.Workload, f *os.File) (key redoubt.FileKey, exact bool, err
 			break
 		}
 	}
-	return key, false, nil
+	return nil, key, nil
 }

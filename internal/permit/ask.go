@@ -76,6 +76,10 @@ func (g *Gate) take(group *os.File, e event, decide func(Question) Answer) {
 	if e.fd < 0 {
 		return
 	}
+	if e.mask&(unix.FAN_OPEN_EXEC_PERM|unix.FAN_OPEN_PERM) == 0 {
+		g.written(e)
+		return
+	}
 	a := &asked{gate: g, group: group, file: os.NewFile(uintptr(e.fd), "asked"), fd: e.fd}
 	if e.pid == g.own {
 		g.c.own.Add(1)
@@ -183,8 +187,10 @@ func (a *asked) reply(allow bool) bool {
 }
 
 // remember puts an ignore mark on the file, which the kernel drops when the
-// file is written to. Where it can, the kernel may also drop it for want of
-// memory; older ones (before 5.19) keep it.
+// file is written to. What is written through a mapping it does not notice, so
+// the mark also asks to be told when a writer closes the file. Where it can,
+// the kernel may drop marks for want of memory; older ones (before 5.19) keep
+// them.
 func (a *asked) remember() {
 	g := a.gate
 	if g.since.Add(1) > maxRemembered {
@@ -192,12 +198,26 @@ func (a *asked) remember() {
 			return
 		}
 	}
-	const add = unix.FAN_MARK_ADD | unix.FAN_MARK_IGNORED_MASK
-	err := mark(g.execs, add|unix.FAN_MARK_EVICTABLE, unix.FAN_OPEN_EXEC_PERM, int(a.fd))
+	add := uint(unix.FAN_MARK_ADD | unix.FAN_MARK_EVICTABLE)
+	err := mark(g.execs, add, unix.FAN_CLOSE_WRITE, int(a.fd))
 	if errors.Is(err, unix.EINVAL) {
-		err = mark(g.execs, add, unix.FAN_OPEN_EXEC_PERM, int(a.fd))
+		add = unix.FAN_MARK_ADD
+		err = mark(g.execs, add, unix.FAN_CLOSE_WRITE, int(a.fd))
+	}
+	if err == nil {
+		err = mark(g.execs, add|unix.FAN_MARK_IGNORED_MASK, unix.FAN_OPEN_EXEC_PERM, int(a.fd))
 	}
 	if err == nil {
 		g.c.remembered.Add(1)
 	}
+}
+
+// written forgets one file that somebody had open for writing.
+func (g *Gate) written(e event) {
+	defer unix.Close(int(e.fd))
+	err := mark(g.execs, unix.FAN_MARK_REMOVE|unix.FAN_MARK_IGNORED_MASK, unix.FAN_OPEN_EXEC_PERM, int(e.fd))
+	if err != nil && !errors.Is(err, unix.ENOENT) {
+		g.cfg.Log.Warn("changed file still remembered", "error", err)
+	}
+	mark(g.execs, unix.FAN_MARK_REMOVE, unix.FAN_CLOSE_WRITE, int(e.fd))
 }

@@ -305,6 +305,39 @@ func TestRememberedFileIsNotAskedAgainUntilItChanges(t *testing.T) {
 	c.refused("/bin/busybox2 </dev/null")
 }
 
+// A store through a mapping is no write the kernel tells of; that the writer
+// closes the file is.
+func TestChangeThroughMappingIsAskedAbout(t *testing.T) {
+	prog := program(t)
+	j := &judge{answer: func(permit.Question) permit.Answer { return permit.Answer{Allow: true, Remember: true} }}
+	g := open(t, permit.Config{}, j)
+	if err := g.Watch(filepath.Dir(prog)); err != nil {
+		t.Fatal(err)
+	}
+	run := func() int64 {
+		t.Helper()
+		if err := exec.Command("sh", "-c", prog+";"+prog).Run(); err != nil {
+			t.Fatal(err)
+		}
+		return j.asked.Load()
+	}
+	if n := run(); n != 1 {
+		t.Fatalf("asked %d times", n)
+	}
+	f, err := os.OpenFile(prog, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := unix.Mmap(int(f.Fd()), 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page[15] ^= 0xff // padding of an ELF header
+	unix.Munmap(page)
+	f.Close()
+	until(t, "asked again", func() bool { return run() > 1 })
+}
+
 func TestWatchBeforeStartSeesTheFirstExec(t *testing.T) {
 	box(t)
 	j := newJudge(t)

@@ -14,6 +14,7 @@ import (
 	"github.com/moby/moby/api/types/network"
 
 	"redoubt.dev/redoubt/internal/redoubt"
+	"redoubt.dev/redoubt/internal/workload"
 )
 
 // Bounds on what an image or a person may make us keep of one container.
@@ -77,6 +78,11 @@ func (w *watcher) addState(x *redoubt.Workload, c *container.InspectResponse) {
 		x.Cgroup = strings.TrimSuffix(strings.TrimSuffix(own, rest), "/")
 	}
 	x.CgroupID = w.source.cfg.Cgroups.ID(x.Cgroup)
+	if len(x.Layers) == 0 { // the engine keeps images in containerd
+		if u, err := workload.UnionOf(x.PID); err == nil {
+			x.Layers, x.Upper = u.Layers, u.Upper
+		}
+	}
 	if c.NetworkSettings != nil {
 		x.Addresses = addresses(c.NetworkSettings.Networks)
 	}

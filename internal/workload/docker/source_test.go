@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -75,8 +76,9 @@ type watcher struct {
 	*docker.Source
 	reg *workload.Registry
 
-	mu  sync.Mutex
-	log []workload.Change
+	mu    sync.Mutex
+	log   []workload.Change
+	first map[string]time.Time // when a container was first heard of
 }
 
 func watch(t *testing.T, host string) *watcher {
@@ -85,7 +87,7 @@ func watch(t *testing.T, host string) *watcher {
 	if err != nil {
 		t.Skip(err)
 	}
-	w := &watcher{reg: workload.NewRegistry(h.Path)}
+	w := &watcher{reg: workload.NewRegistry(h.Path), first: map[string]time.Time{}}
 	w.Source = docker.New(docker.Config{Host: host, Node: "n1", Cgroups: h, Log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -94,6 +96,9 @@ func watch(t *testing.T, host string) *watcher {
 		w.Run(ctx, func(c workload.Change) {
 			w.mu.Lock()
 			w.log = append(w.log, c)
+			if w.first[c.Workload.Name].IsZero() {
+				w.first[c.Workload.Name] = time.Now()
+			}
 			w.mu.Unlock()
 			w.reg.Apply(c)
 		})
@@ -188,7 +193,11 @@ func TestIdentityIsWholeBeforeStart(t *testing.T) {
 			if err := whole(c.Workload); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
-			started = started || c.Workload.Running
+			if started = started || c.Workload.Running; c.Workload.Running {
+				if late := w.first[name].Sub(c.Workload.Started); late > 0 {
+					t.Errorf("%s: known %v after it started", name, late)
+				}
+			}
 		}
 		if !started {
 			t.Errorf("%s: start was not reported", name)
@@ -218,6 +227,9 @@ func TestRestartRenameAndNetworksShow(t *testing.T) {
 	}
 	if y, ok := w.reg.ByCgroup(x.CgroupID); !ok || y.Container != x.Container {
 		t.Errorf("by cgroup: %v", y)
+	}
+	if u, err := workload.UnionOf(x.PID); err != nil || u.Upper != x.Upper || !slices.Equal(u.Layers, x.Layers) {
+		t.Errorf("mounts say %+v %v, the engine %v over %v", u, err, x.Upper, x.Layers)
 	}
 	first := netip.MustParseAddr(x.Addresses[0])
 	if y, ok := w.reg.ByAddress(first); !ok || y.Container != x.Container {
