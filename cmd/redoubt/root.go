@@ -26,6 +26,7 @@ Exit codes: 0 done, 1 refused by policy or not found, 2 could not run.`,
 		SilenceErrors: true,
 	}
 	root.AddGroup(
+		&cobra.Group{ID: "run", Title: "Run:"},
 		&cobra.Group{ID: "look", Title: "Look:"},
 		&cobra.Group{ID: "act", Title: "Decide and act:"},
 		&cobra.Group{ID: "manage", Title: "Manage:"},
@@ -36,6 +37,7 @@ Exit codes: 0 done, 1 refused by policy or not found, 2 could not run.`,
 			root.AddCommand(c)
 		}
 	}
+	group("run", newUpCommand(), newConsoleCommand(), newDefenderCommand())
 	group("look", newGetCommand(), newDescribeCommand(), newWhyCommand(), newWatchCommand())
 	group("act",
 		newApplyCommand(), newDeleteCommand(), newProfileCommand(),
