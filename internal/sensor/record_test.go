@@ -125,7 +125,7 @@ func TestLoaderNames(t *testing.T) {
 func TestSipHash(t *testing.T) {
 	h := newSip(0x0706050403020100, 0x0f0e0d0c0b0a0908)
 	h.word(0x0706050403020100)
-	h.word(0x0f0e0d0c0b0a0908 &^ (0xff << 56) | 15<<56)
+	h.word(0x0f0e0d0c0b0a0908&^(0xff<<56) | 15<<56)
 	if got := h.end(); got != 0xa129ca6149be45e5 {
 		t.Errorf("hash %x", got)
 	}
