@@ -82,16 +82,14 @@ func (g *Gate) take(group *os.File, e event, decide func(Question) Answer) {
 	}
 	a := &asked{gate: g, group: group, file: os.NewFile(uintptr(e.fd), "asked"), fd: e.fd}
 	if e.pid == g.own {
-		g.c.own.Add(1)
-		a.reply(true)
+		a.reply(true, &g.c.own)
 		a.file.Close()
 		return
 	}
 	select {
 	case g.pending <- struct{}{}:
 	default:
-		g.c.full.Add(1)
-		a.reply(!g.cfg.FailClosed)
+		a.reply(!g.cfg.FailClosed, &g.c.full)
 		a.file.Close()
 		return
 	}
@@ -113,17 +111,11 @@ type asked struct {
 
 func (a *asked) ask(e event, decide func(Question) Answer) {
 	g := a.gate
-	timer := time.AfterFunc(g.cfg.Deadline, func() {
-		if a.reply(!g.cfg.FailClosed) {
-			g.c.late.Add(1)
-		}
-	})
+	timer := time.AfterFunc(g.cfg.Deadline, func() { a.reply(!g.cfg.FailClosed, &g.c.late) })
 	defer timer.Stop()
 	answer, err := a.decide(e, decide)
 	if err != nil {
-		if a.reply(!g.cfg.FailClosed) {
-			g.c.failed.Add(1)
-		}
+		a.reply(!g.cfg.FailClosed, &g.c.failed)
 		g.cfg.Log.Error("permission question failed", "pid", e.pid, "error", err)
 		return
 	}
@@ -131,13 +123,10 @@ func (a *asked) ask(e event, decide func(Question) Answer) {
 	if answer.Allow && answer.Remember && exec && !a.done.Load() {
 		a.remember()
 	}
-	if !a.reply(answer.Allow) {
-		return
-	}
 	if answer.Allow {
-		g.c.allowed.Add(1)
+		a.reply(true, &g.c.allowed)
 	} else {
-		g.c.denied.Add(1)
+		a.reply(false, &g.c.denied)
 	}
 }
 
@@ -169,11 +158,13 @@ func (a *asked) decide(e event, decide func(Question) Answer) (answer Answer, er
 	}), nil
 }
 
-// reply answers the kernel; false where that has been done already.
-func (a *asked) reply(allow bool) bool {
+// reply answers the kernel and counts the answer as what it is, unless that
+// has been done already.
+func (a *asked) reply(allow bool, as *atomic.Uint64) {
 	if !a.done.CompareAndSwap(false, true) {
-		return false
+		return
 	}
+	as.Add(1)
 	var msg [8]byte
 	binary.NativeEndian.PutUint32(msg[:], uint32(a.fd))
 	binary.NativeEndian.PutUint32(msg[4:], unix.FAN_DENY)
@@ -183,7 +174,6 @@ func (a *asked) reply(allow bool) bool {
 	if _, err := a.group.Write(msg[:]); err != nil && !errors.Is(err, os.ErrClosed) {
 		a.gate.cfg.Log.Error("permission answer lost", "error", err)
 	}
-	return true
 }
 
 // remember puts an ignore mark on the file, which the kernel drops when the
