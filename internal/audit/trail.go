@@ -121,6 +121,12 @@ func (t *Trail) Verify(ctx context.Context) (State, error) {
 	if v.last.N < head.N {
 		return State{Entries: head.N, Broken: id(v.last.N + 1)}, nil
 	}
+	if head, err = t.store.AuditHead(ctx); err != nil {
+		return State{}, err
+	}
+	if head.N < v.last.N { // entries the head never knew, or no head any more
+		return State{Entries: v.last.N, Broken: id(head.N + 1)}, nil
+	}
 	end := Entry{Hash: v.last.Hash}
 	return State{Entries: v.last.N, Intact: true, Head: end.HashText()}, nil
 }
