@@ -20,18 +20,35 @@ import (
 // parent, is prevented from this parent only. Events that no rule can prevent
 // are fault.Unsupported.
 func PreventChange(ev *redoubt.Event, m *profile.Matcher) (Change, error) {
-	switch {
-	case ev.Kind == redoubt.EventExec && ev.Process != nil && ev.Process.Path != "":
-	case (ev.Kind == redoubt.EventListen || ev.Kind == redoubt.EventConnect) && ev.Network != nil:
-	default:
-		return Change{}, fault.New(fault.Unsupported, "%s events cannot be prevented by a rule", ev.Kind)
+	if !nameable(ev) {
+		return Change{}, fault.New(fault.Unsupported, "this %s event does not say enough to be prevented by a rule", ev.Kind)
 	}
 	r := widest(ev, m)
-	if problems := policy.Validate(policy.Policy{Name: "x", Rules: []policy.Rule{r}}); problems != nil {
-		return Change{}, fault.New(fault.Unsupported, "no rule can name this: %s", problems[0].Message)
+	if why := invalid(r); why != "" {
+		return Change{}, fault.New(fault.Unsupported, "no rule can name this: %s", why)
 	}
 	name := PolicyName(ev.Workload.ID)
 	return Change{Text: fmt.Sprintf("in policy %s: prevent %s", name, ruleText(&r)), Policy: name, Rule: &r}, nil
+}
+
+// nameable says whether a rule can be about an event at all.
+func nameable(ev *redoubt.Event) bool {
+	switch ev.Kind {
+	case redoubt.EventExec:
+		return ev.Process != nil && ev.Process.Path != ""
+	case redoubt.EventListen, redoubt.EventConnect:
+		return ev.Network != nil
+	}
+	return false
+}
+
+// invalid says what keeps a rule out of a policy; empty if nothing does. Names
+// and addresses are the workload's to choose, so anything may be in them.
+func invalid(r policy.Rule) string {
+	if problems := policy.Validate(policy.Policy{Name: "x", Rules: []policy.Rule{r}}); problems != nil {
+		return problems[0].Message
+	}
+	return ""
 }
 
 // PolicyName is the name of the policy that holds what people decide about

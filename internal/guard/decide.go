@@ -39,6 +39,12 @@ func Alarms(v redoubt.Verdict) bool { return v.Effect != "" && v.Effect != redou
 // been enforced stays in the verdict. Decide changes nothing and may be called
 // by any number of goroutines.
 func Decide(ev *redoubt.Event, m *profile.Matcher, state profile.State, set *policy.Set, c Context) redoubt.Verdict {
+	v := decide(ev, m, state, set, c)
+	v.Reason = printable(v.Reason)
+	return v
+}
+
+func decide(ev *redoubt.Event, m *profile.Matcher, state profile.State, set *policy.Set, c Context) redoubt.Verdict {
 	if !profile.Judges(ev.Kind) {
 		return redoubt.Verdict{}
 	}
@@ -94,7 +100,7 @@ func byState(ev *redoubt.Event, m *profile.Matcher, state profile.State, c Conte
 func Unlearned(ev *redoubt.Event, m *profile.Matcher, reason string, c Context) redoubt.Verdict {
 	v := redoubt.Verdict{Effect: redoubt.EffectAlert, Rule: RuleProfile, Novel: true, Enforced: ev.Verdict.Enforced}
 	judge(ev, m, c, &v)
-	v.Reason = Did(ev) + ", and it cannot be learned: " + reason
+	v.Reason = printable(Did(ev) + ", and it cannot be learned: " + reason)
 	return v
 }
 

@@ -1,7 +1,8 @@
 // Package guard decides: it holds an event against the workload's profile and
 // the policies and says what is to happen, why, and what would have to change
-// for another answer. Deciding is pure; carrying it out goes through the small
-// interfaces in enforce.go.
+// for another answer; and it turns both into the rules by which the kernel
+// decides alone. All of it is pure. Carrying a verdict out is the defender's
+// business, keeping it the console's.
 package guard
 
 import (
@@ -80,7 +81,7 @@ func Explain(ev *redoubt.Event, m *profile.Matcher, state profile.State, set *po
 	facts := policy.Facts{Novel: today.Novel, Names: c.Names}
 	var decided *policy.Hit
 	for _, h := range set.Overlay(ev.Workload, c.Labels, ev.Node).Steps(ev, facts) {
-		out.Rules = append(out.Rules, RuleStep{Rule: h.Name(), Matched: h.Matched, Why: h.Why})
+		out.Rules = append(out.Rules, RuleStep{Rule: h.Name(), Matched: h.Matched, Why: printable(h.Why)})
 		if h.Matched {
 			decided = &h
 		}
@@ -102,7 +103,10 @@ func Explain(ev *redoubt.Event, m *profile.Matcher, state profile.State, set *po
 	if Alarms(today) || today.Novel && decided == nil {
 		out.Allow, reason = allow(ev, m, today, decided, set, c)
 	}
-	out.Advice = advice(&out, today, decided, reason)
+	if out.Allow != nil {
+		out.Allow.Text = printable(out.Allow.Text)
+	}
+	out.Advice = printable(advice(&out, today, decided, reason))
 	return out
 }
 
@@ -132,11 +136,14 @@ func allow(ev *redoubt.Event, m *profile.Matcher, v redoubt.Verdict, decided *po
 			return nil, explainFault(err)
 		}
 	}
-	if ev.Kind == redoubt.EventAccept {
-		return nil, "no policy rule is about accepted connections"
+	if !nameable(ev) {
+		return nil, "the event does not say enough about itself"
 	}
 	r := narrowest(ev, redoubt.EffectIgnore)
 	r.Name = "allow-" + r.Name
+	if why := invalid(r); why != "" {
+		return nil, "no rule can name it: " + why
+	}
 	if ok, _ := r.Match(ev, policy.Facts{Novel: v.Novel, Names: c.Names}); !ok {
 		return nil, "the event does not say enough about itself to be allowed by itself"
 	}

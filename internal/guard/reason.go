@@ -2,6 +2,8 @@ package guard
 
 import (
 	"fmt"
+	"strings"
+	"unicode"
 
 	"redoubt.dev/redoubt/internal/profile"
 	"redoubt.dev/redoubt/internal/redoubt"
@@ -60,4 +62,26 @@ func Did(ev *redoubt.Event) string {
 		to = fmt.Sprintf("%s, port %d", ev.Network.Peer, ev.Network.Remote.Port())
 	}
 	return fmt.Sprintf("%s connected to %s over %s", who, to, ev.Network.Proto)
+}
+
+// maxReason is how long a reason may be, in characters.
+const maxReason = 600
+
+// printable makes words with a workload's names in them fit for any screen:
+// no control characters, no endless lines.
+func printable(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		s = strings.Map(func(r rune) rune {
+			if unicode.IsPrint(r) {
+				return r
+			}
+			return unicode.ReplacementChar
+		}, s)
+	}
+	if len(s) > maxReason {
+		if r := []rune(s); len(r) > maxReason {
+			return string(r[:maxReason]) + "…"
+		}
+	}
+	return s
 }

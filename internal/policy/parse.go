@@ -47,14 +47,26 @@ type spec struct {
 // with any problem there are no policies. Empty documents are passed over, but
 // a source without any policy is a problem.
 func Parse(source []byte) ([]Policy, []Problem) {
+	policies, problems, broken := read(source)
+	if broken != nil {
+		problems = append(problems, syntaxProblem(source, broken))
+	}
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	return policies, nil
+}
+
+// read is Parse without the place at which YAML breaks.
+func read(source []byte) (policies []Policy, problems []Problem, broken error) {
 	if len(source) > MaxSource {
-		return nil, []Problem{{Line: 1, Message: fmt.Sprintf("the text is %d bytes long, at most %d are allowed", len(source), MaxSource)}}
+		return nil, []Problem{{Line: 1, Message: fmt.Sprintf("the text is %d bytes long, at most %d are allowed", len(source), MaxSource)}}, nil
 	}
 	if p, bad := notText(source); bad {
-		return nil, []Problem{p}
+		return nil, []Problem{p}, nil
 	}
 	d := &decoder{}
-	policies, first := []Policy{}, map[string]int{}
+	first := map[string]int{}
 	rules := 0
 	reader := yaml.NewDecoder(bytes.NewReader(source))
 	for {
@@ -64,8 +76,7 @@ func Parse(source []byte) ([]Policy, []Problem) {
 			break
 		}
 		if err != nil {
-			d.problems = append(d.problems, syntaxProblem(source, err))
-			break
+			return nil, d.problems, err
 		}
 		if len(root.Content) == 0 || root.Content[0].Tag == "!!null" {
 			continue
@@ -84,10 +95,7 @@ func Parse(source []byte) ([]Policy, []Problem) {
 	if len(policies) == 0 && len(d.problems) == 0 {
 		d.problems = append(d.problems, Problem{Line: 1, Message: "there is no policy in the text"})
 	}
-	if len(d.problems) > 0 {
-		return nil, d.problems
-	}
-	return policies, nil
+	return policies, d.problems, nil
 }
 
 func (d *decoder) document(n *yaml.Node) Policy {
@@ -137,6 +145,10 @@ func notText(source []byte) (Problem, bool) {
 		if r == utf8.RuneError && n == 1 || r < ' ' && r != '\n' && r != '\r' && r != '\t' || r == 0x7f {
 			return Problem{Line: line, Column: utf8.RuneCount(source[start:i]) + 1, Message: "there is a byte here that is not UTF-8 text"}, true
 		}
+		// YAML ends a line at these too, and then counts other lines than an editor.
+		if r == '\u0085' || r == '\u2028' || r == '\u2029' || r == '\r' && !bytes.HasPrefix(source[i+1:], []byte("\n")) {
+			return Problem{Line: line, Column: utf8.RuneCount(source[start:i]) + 1, Message: "there is an unusual line break here: use plain ones"}, true
+		}
 		if i += n; r == '\n' {
 			line, start = line+1, i
 		}
@@ -178,7 +190,7 @@ func bareWord(before [][]byte) (Problem, bool) {
 	for last > 0 && blank(before[last-1]) {
 		last--
 	}
-	_, problems := Parse(bytes.Join(before[:last], nil))
+	_, problems, _ := read(bytes.Join(before[:last], nil))
 	for _, p := range problems {
 		if p.Line == last && strings.Contains(p.Message, wantsNames) {
 			p.Message = "this is not YAML: a name needs a colon after it"

@@ -228,3 +228,21 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// Texts chosen to be slow to read: none may take long enough to be felt.
+func BenchmarkParseHostile(b *testing.B) {
+	for name, source := range map[string]string{
+		"broken at the end": strings.Repeat("a: [1,\n2]\n", 6000) + "b: \"",
+		"open from line 1":  "a: [" + strings.Repeat("1,\n", 20_000),
+		"many empty lists":  "a: [" + strings.Repeat("[],", MaxSource/4) + "]",
+		"full":              "apiVersion: redoubt/v1\nkind: Policy\nmetadata: {name: x}\nspec:\n  rules:\n" + strings.Repeat("    - {name: aaaaaaaaaaaaaaaaa, exec: {paths: [/aaaaaaaaaaaa/bbbbbbbbbbbbbb/ccccccccccc]}, effect: prevent}\n", 9000),
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, problems := Parse([]byte(source)); problems == nil {
+					b.Fatal("read")
+				}
+			}
+		})
+	}
+}
