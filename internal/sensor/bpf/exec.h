@@ -53,14 +53,17 @@ __noinline __u64 script_file(__u64 task, __u64 name, struct exec_scratch *s)
 
 			__builtin_memset(have, 0, 2 * NAME_MAX);
 			m = bpf_probe_read_kernel_str(have, NAME_MAX, BPF_CORE_READ(d, d_name.name));
-			if (m > 1 && m <= n)
-				bpf_probe_read_kernel_str(want, NAME_MAX, filename + (n - m));
+			// Namespaces and other files without a place have no name.
+			if (m <= 1 || m > n)
+				goto next;
+			bpf_probe_read_kernel_str(want, NAME_MAX, filename + (n - m));
 			for (j = 0; j < NAME_MAX / 8; j++)
 				if (((__u64 *)have)[j] != ((__u64 *)want)[j])
 					break;
 			if (j == NAME_MAX / 8)
 				return (__u64)f;
 		}
+next:
 		work = BPF_CORE_READ(work, next);
 	}
 	return 0;
