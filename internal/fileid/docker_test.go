@@ -21,6 +21,12 @@ const image = "rdt-fileid-box:test"
 
 var imported sync.Once
 
+func TestMain(m *testing.M) {
+	code := m.Run()
+	exec.Command("docker", "rmi", "-f", image).Run()
+	os.Exit(code)
+}
+
 // load makes a one-program image, once: its containers share its layer.
 func load(t *testing.T) {
 	t.Helper()

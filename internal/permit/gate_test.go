@@ -38,6 +38,7 @@ func box(t testing.TB) {
 	if out, err := exec.Command("docker", "info").CombinedOutput(); err != nil {
 		t.Skipf("no Docker engine: %s", bytes.TrimSpace(out))
 	}
+	t.Cleanup(func() { exec.Command("docker", "rmi", "-f", image).Run() })
 	dir := t.TempDir()
 	libs, err := exec.Command("ldd", "/bin/cat").Output()
 	if err != nil {

@@ -35,6 +35,7 @@ func engine(t *testing.T) {
 	if err != nil {
 		t.Skip("no busybox to build an image from")
 	}
+	t.Cleanup(func() { exec.Command("docker", "rmi", "-f", image).Run() })
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o755); err != nil {
 		t.Fatal(err)
