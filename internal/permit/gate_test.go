@@ -28,8 +28,15 @@ const (
 	loader = "/lib64/ld-linux-x86-64.so.2"
 )
 
-// box makes the test image: a static shell, and /bin/tool, a dynamically
-// linked program with its loader.
+var imported sync.Once
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	exec.Command("docker", "rmi", "-f", image).Run()
+	os.Exit(code)
+}
+
+// box skips where containers cannot be tried, and makes the test image.
 func box(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -38,7 +45,13 @@ func box(t testing.TB) {
 	if out, err := exec.Command("docker", "info").CombinedOutput(); err != nil {
 		t.Skipf("no Docker engine: %s", bytes.TrimSpace(out))
 	}
-	t.Cleanup(func() { exec.Command("docker", "rmi", "-f", image).Run() })
+	imported.Do(func() { load(t) })
+}
+
+// load imports a static shell, and /bin/tool, a dynamically linked program
+// with its loader.
+func load(t testing.TB) {
+	t.Helper()
 	dir := t.TempDir()
 	libs, err := exec.Command("ldd", "/bin/cat").Output()
 	if err != nil {
