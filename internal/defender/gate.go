@@ -1,13 +1,17 @@
 package defender
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"redoubt.dev/redoubt/internal/fileid"
 	"redoubt.dev/redoubt/internal/guard"
@@ -168,10 +172,10 @@ func (d *Defender) askedBy(pid int) *redoubt.Workload {
 	return w
 }
 
-// opener describes the process that is about to run a program, from /proc: it
-// is still its parent's image.
+// opener describes the process that is about to run a program, from /proc,
+// where it is still what it was before.
 func opener(pid int, path string, file *redoubt.File) *redoubt.Process {
-	p := &redoubt.Process{PID: pid, Path: path, File: file}
+	p := &redoubt.Process{PID: pid, Path: path, File: file, Args: upcoming(pid), Started: time.Now()}
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return p
@@ -179,11 +183,7 @@ func opener(pid int, path string, file *redoubt.File) *redoubt.Process {
 	var ppid int
 	ppid, p.UID = readStatus(status)
 	p.Entered = entered(pid, ppid, status)
-	if p.Entered {
-		p.Parent = newProcesses().find(ppid)
-	} else {
-		p.Parent = newProcesses().find(pid)
-	}
+	p.Parent = newProcesses().find(ppid)
 	return p
 }
 
@@ -195,12 +195,55 @@ func entered(pid, ppid int, status []byte) bool {
 			return false
 		}
 	}
-	own, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
+	own, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
 	if err != nil {
 		return false
 	}
-	parent, err := os.ReadFile("/proc/" + strconv.Itoa(ppid) + "/cgroup")
+	parent, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", ppid))
 	return err == nil && string(own) != string(parent)
+}
+
+// upcoming reads the arguments a process has given to the execve or execveat
+// it is held in. They lie in its own memory and may change until the kernel
+// copies them: they are for people to read, nothing is decided on them.
+func upcoming(pid int) []string {
+	call, err := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", pid))
+	f := strings.Fields(string(call))
+	if err != nil || len(f) < 4 {
+		return nil
+	}
+	at := 2 // execve(path, argv, …)
+	switch f[0] {
+	case strconv.Itoa(unix.SYS_EXECVE):
+	case strconv.Itoa(unix.SYS_EXECVEAT):
+		at = 3
+	default:
+		return nil
+	}
+	argv, err := strconv.ParseUint(strings.TrimPrefix(f[at], "0x"), 16, 64)
+	mem, merr := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
+	if err != nil || merr != nil {
+		return nil
+	}
+	defer mem.Close()
+	var args []string
+	pointer, text := make([]byte, 8), make([]byte, maxProcArgs)
+	for i := uint64(0); i < 64; i++ {
+		if _, err := mem.ReadAt(pointer, int64(argv+8*i)); err != nil {
+			break
+		}
+		p := binary.NativeEndian.Uint64(pointer)
+		if p == 0 {
+			break
+		}
+		n, _ := mem.ReadAt(text, int64(p))
+		arg, _, whole := bytes.Cut(text[:n], []byte{0})
+		args = append(args, strings.ToValidUTF8(string(arg), "\uFFFD"))
+		if !whole {
+			break
+		}
+	}
+	return args
 }
 
 func originOf(w *redoubt.Workload, path string) redoubt.Origin {

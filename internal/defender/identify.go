@@ -57,10 +57,10 @@ func (d *Defender) event(s *sensor.Sighting, w *redoubt.Workload) (ev *redoubt.E
 	ev.Verdict.Enforced = s.Denied
 	switch s.Kind {
 	case redoubt.EventExec:
-		ev.Process = d.processes.exec(s)
+		ev.Process = d.processes.exec(s, w.Instance())
 		stable = d.digest(ev.Process.File, s, w)
 	case redoubt.EventExit:
-		ev.Process = d.processes.exit(s)
+		ev.Process = d.processes.exit(s, w.Instance())
 		code := s.Exit
 		ev.Exit = &code
 	default:

@@ -27,6 +27,7 @@ type processes struct {
 
 type remembered struct {
 	process *redoubt.Process
+	owner   string // instance in which it was started; empty where only /proc told
 	started uint64 // nanoseconds since boot; 0 where only /proc told
 }
 
@@ -34,21 +35,22 @@ func newProcesses() *processes {
 	return &processes{byPID: map[int]*list.Element{}, used: list.New(), proc: "/proc"}
 }
 
-// exec notes that a process became another program and returns it with its
-// chain of parents.
-func (t *processes) exec(s *sensor.Sighting) *redoubt.Process {
+// exec notes that a process of an instance became another program and returns
+// it with its chain of parents.
+func (t *processes) exec(s *sensor.Sighting, owner string) *redoubt.Process {
 	p := &redoubt.Process{
 		PID: s.PID, Path: s.Path, Args: s.Args, Truncated: s.Truncated,
 		UID: s.UID, Caps: s.Caps, Cwd: s.Cwd, Entered: s.Entered, Started: s.Time,
 		File: &redoubt.File{Key: s.Key.File, Origin: s.Origin},
 	}
 	p.Parent = cut(t.find(s.Parent), maxAncestors-1)
-	t.remember(p, s.Started)
+	t.remember(&remembered{process: p, owner: owner, started: s.Started})
 	return p
 }
 
-// exit forgets a process and returns what it was; nil where it is not known.
-func (t *processes) exit(s *sensor.Sighting) *redoubt.Process {
+// exit forgets a process and returns what it was; nil where it is not known to
+// have been started in this instance, as an engine's helper was not.
+func (t *processes) exit(s *sensor.Sighting, owner string) *redoubt.Process {
 	e, ok := t.byPID[s.PID]
 	if !ok {
 		return nil
@@ -59,6 +61,9 @@ func (t *processes) exit(s *sensor.Sighting) *redoubt.Process {
 	}
 	t.used.Remove(e)
 	delete(t.byPID, s.PID)
+	if r.owner != owner {
+		return nil
+	}
 	return r.process
 }
 
@@ -88,18 +93,17 @@ func (t *processes) ask(pid, depth int) *redoubt.Process {
 		parent, p.UID = readStatus(status)
 	}
 	p.Parent = cut(t.ask(parent, depth-1), depth-1)
-	t.remember(p, 0)
+	t.remember(&remembered{process: p})
 	return p
 }
 
-func (t *processes) remember(p *redoubt.Process, started uint64) {
-	r := &remembered{process: p, started: started}
-	if e, ok := t.byPID[p.PID]; ok {
+func (t *processes) remember(r *remembered) {
+	if e, ok := t.byPID[r.process.PID]; ok {
 		e.Value = r
 		t.used.MoveToFront(e)
 		return
 	}
-	t.byPID[p.PID] = t.used.PushFront(r)
+	t.byPID[r.process.PID] = t.used.PushFront(r)
 	if t.used.Len() > maxProcesses {
 		oldest := t.used.Back()
 		t.used.Remove(oldest)

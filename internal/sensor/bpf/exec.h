@@ -22,8 +22,9 @@ __noinline __u64 exec_alike(const struct exec_rec *r)
 
 // script_file finds the file of the script that an interpreter was started
 // for. The kernel has let go of it, but puts that off until the task returns
-// to user space: it is still among the first in the task's list of work. What
-// is found there counts only if it bears the script's name.
+// to user space: it is still in the task's list of work, behind the files that
+// were closed by the exec itself. What is found there counts only if it bears
+// the script's name.
 __noinline __u64 script_file(__u64 task, __u64 name, struct exec_scratch *s)
 {
 	struct callback_head *work = BPF_CORE_READ((struct task_struct *)task, task_works);
@@ -43,7 +44,7 @@ __noinline __u64 script_file(__u64 task, __u64 name, struct exec_scratch *s)
 	have = s->data + 4096;
 	want = have + NAME_MAX;
 	n = bpf_probe_read_kernel_str(s->data, 4096, filename);
-	for (int i = 0; i < 4 && work; i++) {
+	for (int i = 0; i < 64 && work; i++) {
 		struct file *f = (struct file *)((char *)work - back);
 		struct dentry *d = BPF_CORE_READ(f, f_path.dentry);
 		struct inode *in = BPF_CORE_READ(f, f_inode);
