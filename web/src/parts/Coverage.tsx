@@ -6,19 +6,14 @@ import { escapeText } from '../text/escape';
 
 /** How much of a workload's behaviour the profile holds, and on what that rests. */
 export function CoverageBar({ of: c, label }: { of: ProfileCoverage; label?: string }) {
-  const says = covered(c);
   return (
-    <div>
-      <Progress
-        value={Math.floor(c.share * 100)}
-        label={percent(c.share)}
-        aria-label={label ?? 'Coverage'}
-        valueText={says}
-        measureLocation={ProgressMeasureLocation.none}
-        size="sm"
-        title={says}
-      />
-    </div>
+    <Progress
+      value={Math.floor(c.share * 100)}
+      aria-label={label ?? 'Coverage'}
+      valueText={covered(c)}
+      measureLocation={ProgressMeasureLocation.none}
+      size="sm"
+    />
   );
 }
 

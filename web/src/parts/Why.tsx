@@ -28,17 +28,16 @@ function Compared({ of: e }: { of: Explanation }) {
     <div>
       <p>Nearest entry of the profile: <code className="rd-raw">{allows(e.nearest)}</code></p>
       {compared.length > 0 && (
-        <Table aria-label="What was compared with the nearest entry" variant="compact" gridBreakPoint="grid-md">
+        <Table aria-label="What was compared with the nearest entry" variant="compact" gridBreakPoint="grid-md" className="rd-tight">
           <Thead>
-            <Tr><Th>Field</Th><Th>The profile has</Th><Th>This was</Th><Th>Same</Th></Tr>
+            <Tr><Th width={25}>Field</Th><Th>The profile has</Th><Th>This was</Th></Tr>
           </Thead>
           <Tbody>
             {compared.map((d) => (
               <Tr key={d.field} className={d.same ? undefined : 'rd-differs'}>
-                <Td dataLabel="Field">{d.field}</Td>
+                <Td dataLabel="Field"><Mark yes={d.same} says={d.field} means={d.same ? 'the same' : 'differs'} /></Td>
                 <Td dataLabel="The profile has"><code className="rd-raw">{escapeText(d.want) || '(empty)'}</code></Td>
                 <Td dataLabel="This was"><code className="rd-raw">{escapeText(d.got) || '(empty)'}</code></Td>
-                <Td dataLabel="Same"><Mark yes={d.same} says={d.same ? 'same' : 'differs'} /></Td>
               </Tr>
             ))}
           </Tbody>
@@ -72,10 +71,10 @@ export function RuleName({ of }: { of: string | undefined }) {
   return <code className="rd-raw">{escapeText(of || 'no rule')}</code>;
 }
 
-function Mark({ yes, says }: { yes: boolean; says: string }) {
+function Mark({ yes, says, means }: { yes: boolean; says: string; means?: string }) {
   return (
-    <span className={yes ? 'rd-yes' : 'rd-no'}>
-      {yes ? <CheckCircleIcon /> : <TimesCircleIcon />} {says}
+    <span className={yes ? 'rd-yes' : 'rd-no'} title={means}>
+      {yes ? <CheckCircleIcon /> : <TimesCircleIcon />} {says}{means && <span className="pf-v6-screen-reader">, {means}</span>}
     </span>
   );
 }

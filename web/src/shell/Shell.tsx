@@ -49,7 +49,7 @@ const themeIcons = { system: <AdjustIcon />, light: <SunIcon />, dark: <MoonIcon
 function Top({ help }: { help: () => void }) {
   const [theme, next] = useTheme();
   return (
-    <Masthead>
+    <Masthead display={{ default: 'inline' }}>
       <MastheadMain>
         <MastheadToggle>
           <PageToggleButton variant="plain" aria-label="Navigation"><BarsIcon /></PageToggleButton>
@@ -65,7 +65,7 @@ function Top({ help }: { help: () => void }) {
         <div className="rd-top">
           <LiveBadge />
           <Button variant="plain" icon={themeIcons[theme]} aria-label={`Theme: ${theme}. Press to change.`} title={`Theme: ${theme}`} onClick={next} />
-          <Button variant="plain" icon={<OutlinedQuestionCircleIcon />} aria-label="Keys and help" title="Keys (?)" onClick={help} />
+          <Button variant="plain" className="rd-keyboard" icon={<OutlinedQuestionCircleIcon />} aria-label="Keys and help" title="Keys (?)" onClick={help} />
           <UserMenu />
         </div>
       </MastheadContent>

@@ -1,5 +1,5 @@
 import { PageSection, ToggleGroup, ToggleGroupItem } from '@patternfly/react-core';
-import { useMemo } from 'react';
+import { useMemo, useSyncExternalStore } from 'react';
 import { useRadar } from '../../api/hooks';
 import { list } from '../../api/types';
 import type { Radar as Data } from '../../api/types';
@@ -46,14 +46,15 @@ export default function Radar() {
 function Scene({ of: r, filters }: { of: Data; filters: Filters }) {
   const by = (filters.get('group') || 'flow') as Grouping;
   const only = filters.get('only');
+  const narrow = useNarrow();
   const drawn = useMemo(() => {
     const edges = links(list(r.nodes), list(r.edges)).filter((e) => only !== 'unusual' || e.novel || e.denied);
     const ends = new Set(edges.flatMap((e) => [e.from, e.to]));
     const nodes = list(r.nodes).filter((n) => (only === 'alerts' ? n.alerts > 0 : only === 'unusual' ? ends.has(n.id) : true));
     const kept = new Set(nodes.map((n) => n.id));
     const shown = edges.filter((e) => kept.has(e.from) && kept.has(e.to));
-    return { nodes, links: shown, layout: layout(nodes, shown, by) };
-  }, [r, by, only]);
+    return { nodes, links: shown, layout: layout(nodes, shown, by, narrow) };
+  }, [r, by, only, narrow]);
   const text = filters.get('q');
   const matches = useMemo(() => (text ? new Set(drawn.nodes.filter((n) => found(n, text)).map((n) => n.id)) : undefined), [drawn, text]);
   const selected = filters.get('node');
@@ -65,10 +66,22 @@ function Scene({ of: r, filters }: { of: Data; filters: Filters }) {
   return (
     <div className="rd-radar">
       <div className="rd-radar-main">
-        <MapWindow layout={drawn.layout} links={drawn.links} matches={matches} selected={node?.id ?? ''} select={select} by={`${by} ${only}`} />
+        <MapWindow layout={drawn.layout} links={drawn.links} matches={matches} selected={node?.id ?? ''} select={select} by={`${by} ${only} ${narrow}`} />
         <Legend matches={matches?.size} />
       </div>
       {node && <Side node={node} nodes={drawn.nodes} links={drawn.links} select={select} />}
     </div>
+  );
+}
+
+const narrowWindow = window.matchMedia('(max-width: 700px)');
+
+function useNarrow(): boolean {
+  return useSyncExternalStore(
+    (changed) => {
+      narrowWindow.addEventListener('change', changed);
+      return () => narrowWindow.removeEventListener('change', changed);
+    },
+    () => narrowWindow.matches,
   );
 }

@@ -1,12 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import type { RadarEdge, RadarNode } from '../../api/types';
 import { cell, found, groupOf, layout, links, neighbour } from './layout';
-import type { Grouping, Layout } from './layout';
+import type { Grouping, Layout, Link } from './layout';
 
 const node = (id: string, more: Partial<RadarNode> = {}): RadarNode =>
   ({ id, kind: 'container', name: id, coverage: 1, instances: 1, alerts: 0, ...more });
 const edge = (from: string, to: string, more: Partial<RadarEdge> = {}): RadarEdge =>
   ({ from, to, proto: 'tcp', port: 80, count: 1, last: '', ...more });
+
+function graph(n: number, m: number): [RadarNode[], Link[]] {
+  const [nodes, edges] = many(n, m);
+  return [nodes, links(nodes, edges)];
+}
 
 function many(n: number, m: number): [RadarNode[], RadarEdge[]] {
   let seed = 1;
@@ -30,6 +35,14 @@ describe('D1 layout', () => {
     const x = (id: string) => l.places.get(id)!.x;
     expect(x('internet')).toBeLessThan(x('web'));
     expect(x('web')).toBeLessThan(x('db'));
+  });
+
+  test('in a narrow window clients stand above servers', () => {
+    const nodes = [node('db'), node('web'), node('lone')];
+    const l = layout(nodes, links(nodes, [edge('web', 'db')]), 'flow', true);
+    expect(l.places.get('web')!.y).toBeLessThan(l.places.get('db')!.y);
+    expect(l.width).toBeLessThan(l.height);
+    expect(overlaps(layout(...graph(60, 90), 'flow', true))).toEqual([]);
   });
 
   test.each<Grouping>(['flow', 'image', 'kind', 'state'])('%s: 500 nodes and 1,500 edges, none on another, all inside, in 100 ms', (by) => {

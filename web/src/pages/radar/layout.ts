@@ -48,29 +48,34 @@ export function links(nodes: readonly RadarNode[], edges: readonly RadarEdge[]):
   }));
 }
 
-export function layout(nodes: readonly RadarNode[], edges: readonly Link[], by: Grouping): Layout {
-  return by === 'flow' ? flow(nodes, edges) : shelves(groups(nodes, by));
+/** Places everything; upright, for a narrow window, the flow runs from top to bottom. */
+export function layout(nodes: readonly RadarNode[], edges: readonly Link[], by: Grouping, upright = false): Layout {
+  return by === 'flow' ? flow(nodes, edges, upright) : shelves(groups(nodes, by));
 }
 
-// From left to right.
+// From left to right, or from top to bottom.
 
-function flow(nodes: readonly RadarNode[], edges: readonly Link[]): Layout {
+function flow(nodes: readonly RadarNode[], edges: readonly Link[], upright: boolean): Layout {
   const linked = new Set(edges.filter((e) => e.from !== e.to).flatMap((e) => [e.from, e.to]));
   const columns = ranks(nodes.filter((n) => linked.has(n.id)), edges);
-  const rows = Math.max(4, Math.ceil(Math.sqrt(nodes.length * 0.8)));
+  const rows = Math.max(4, Math.ceil(Math.sqrt(nodes.length * (upright ? 0.25 : 0.8))));
+  const [step, row] = upright ? [cell.height * 1.25, cell.width] : [cell.width, cell.height];
   const places = new Map<string, Place>();
   const tallest = Math.min(rows, Math.max(0, ...columns.map((c) => c.length)));
-  let x = margin;
+  let along = margin;
   for (const column of columns) {
     const wide = Math.ceil(column.length / rows);
     const tall = Math.ceil(column.length / wide);
-    const top = margin + ((tallest - tall) * cell.height) / 2;
+    const top = margin + ((tallest - tall) * row) / 2;
     column.forEach((node, i) => {
-      places.set(node.id, { node, x: x + Math.floor(i / tall) * cell.width + cell.width / 2, y: top + (i % tall) * cell.height + cell.height / 2 });
+      const [far, aside] = [along + (Math.floor(i / tall) + 0.5) * step, top + ((i % tall) + 0.5) * row];
+      places.set(node.id, upright ? { node, x: aside, y: far } : { node, x: far, y: aside });
     });
-    x += wide * cell.width + cell.width / 2;
+    along += (wide + 0.5) * step;
   }
-  const above: Layout = { places, boxes: [], width: Math.max(x - cell.width / 2, margin) + margin, height: tallest * cell.height + 2 * margin };
+  const length = Math.max(along - step / 2, margin) + margin;
+  const breadth = tallest * row + 2 * margin;
+  const above: Layout = { places, boxes: [], width: upright ? breadth : length, height: upright ? length : breadth };
   const alone = nodes.filter((n) => !linked.has(n.id)).toSorted(byName);
   if (alone.length === 0) return above;
   return below(above, shelves([['no connection seen', alone]], above.width));
