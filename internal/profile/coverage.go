@@ -112,6 +112,9 @@ func connectWithin(c, g *Connect) bool {
 // schedulers are the programs that read job tables.
 var schedulers = []string{"cron", "crond", "anacron", "supercronic", "fcron"}
 
+// Schedulers returns the names of the programs that read job tables.
+func Schedulers() []string { return slices.Clone(schedulers) }
+
 // due lists the jobs that the image's tables promise and nobody has seen, if
 // something in the profile reads such tables.
 func (p *Profile) due() []*Entry {
@@ -122,7 +125,8 @@ func (p *Profile) due() []*Entry {
 		if e.Exec == nil {
 			continue
 		}
-		reads = reads || slices.Contains(schedulers, path.Base(e.Exec.Path))
+		name := path.Base(e.Exec.Path)
+		reads = reads || slices.Contains(schedulers, name) || name == "busybox" && len(e.Exec.Args) > 0 && path.Base(e.Exec.Args[0]) == "crond"
 		if e.Expect != "" && e.Units == 0 {
 			jobs = append(jobs, e)
 		}
@@ -150,7 +154,7 @@ func (p *Profile) missing(now time.Time) []string {
 	if jobs := p.due(); len(jobs) > 0 {
 		names := make([]string, len(jobs))
 		for i, e := range jobs {
-			names[i] = path.Base(e.Exec.Path) + " (" + e.Expect + ")"
+			names[i] = e.Expect
 		}
 		say("scheduled jobs not seen yet: %s; learning waits for them, for eight days at most", list(names))
 	}

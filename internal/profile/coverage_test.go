@@ -108,7 +108,7 @@ func b2f(b bool) float64 {
 // with an unseen nightly job in its tables is not before the night.
 func TestANightlyJobIsWaitedFor(t *testing.T) {
 	cron := Entry{Kind: redoubt.EventExec, Source: Seeded, Exec: &Exec{Path: "/usr/sbin/cron"}}
-	nightly := Entry{Kind: redoubt.EventExec, Source: Seeded, Expect: "0 3 * * *", Exec: &Exec{Path: "/usr/local/bin/backup", Parent: "/bin/sh"}}
+	nightly := Entry{Kind: redoubt.EventExec, Source: Seeded, Expect: "0 3 * * *: backup", Exec: &Exec{Path: "/usr/local/bin/backup", Parent: "/bin/sh"}}
 	for _, c := range []struct {
 		name string
 		seed []Entry
@@ -137,7 +137,7 @@ func TestANightlyJobIsWaitedFor(t *testing.T) {
 			if got.Ready(evening) != c.want {
 				t.Errorf("ready before the night: %v, covered %.3f, missing %q", !c.want, got.Coverage.Lower, got.Coverage.Missing)
 			}
-			if said := strings.Contains(strings.Join(got.Coverage.Missing, "\n"), "backup (0 3 * * *)"); said == c.want {
+			if said := strings.Contains(strings.Join(got.Coverage.Missing, "\n"), "0 3 * * *: backup"); said == c.want {
 				t.Errorf("missing %q", got.Coverage.Missing)
 			}
 			if c.want {

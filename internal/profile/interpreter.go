@@ -178,3 +178,7 @@ func (in interpreter) isLong(a string) bool {
 	}
 	return false
 }
+
+// Interprets reports whether the arguments decide what this program runs, as
+// for shells, interpreters and wrappers.
+func Interprets(program string, argv []string) bool { return rolesOf(program, argv).fixed > 0 }
