@@ -263,6 +263,22 @@ func TestRestartRenameAndNetworksShow(t *testing.T) {
 	until(t, "removed", func() bool { return w.one(b) == nil })
 }
 
+func TestOneRemovedAtOnceStillHasItsIdentity(t *testing.T) {
+	engine(t)
+	w := watch(t, "")
+	w.up(t)
+	const name = "rdt-workload-blink"
+	exec.Command("docker", "rm", "-f", name).Run()
+	cli(t, "create", "--name", name, "--label", "team=red", image)
+	cli(t, "rm", name)
+	until(t, "removal", func() bool { log := w.changes(name); return len(log) > 0 && log[len(log)-1].Gone })
+	for _, c := range w.changes(name) {
+		if x := c.Workload; x.ID != "docker/rdt-workload-box" || x.Image != image || x.Labels["team"] != "red" || x.Digest == "" {
+			t.Errorf("got %+v", x)
+		}
+	}
+}
+
 func TestStopEndsOneThatIgnoresSignals(t *testing.T) {
 	engine(t)
 	w := watch(t, "")
