@@ -1,6 +1,8 @@
 package guard
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"path"
 	"strconv"
@@ -52,8 +54,16 @@ func invalid(r policy.Rule) string {
 }
 
 // PolicyName is the name of the policy that holds what people decide about
-// one workload by a click.
-func PolicyName(w redoubt.WorkloadID) string { return slug(string(w), 63) }
+// one workload by a click. Ids that only slashes divide keep their words;
+// others get a tail that keeps two of them apart.
+func PolicyName(w redoubt.WorkloadID) string {
+	plain := strings.ReplaceAll(string(w), "/", "-")
+	if name := slug(string(w), 63); name == plain && !strings.Contains(string(w), "-") {
+		return name
+	}
+	sum := sha256.Sum256([]byte(w))
+	return slug(string(w), 54) + "-" + hex.EncodeToString(sum[:4])
+}
 
 // PolicyFor is an empty policy of that name, for that workload only. It needs
 // a rule before it is valid.

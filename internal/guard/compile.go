@@ -30,21 +30,6 @@ type Ruleset struct {
 	Gaps    []string // what is seen but cannot be prevented, in plain words
 }
 
-// Rules lists the rules as the sensor takes them.
-func (r *Ruleset) Rules() []sensor.Rule {
-	out := make([]sensor.Rule, 0, len(r.Exec)+len(r.Connect)+len(r.Listen))
-	for k, a := range r.Exec {
-		out = append(out, sensor.Rule{Exec: &k, Action: a})
-	}
-	for k, a := range r.Connect {
-		out = append(out, sensor.Rule{Connect: &k, Action: a})
-	}
-	for k, a := range r.Listen {
-		out = append(out, sensor.Rule{Listen: &k, Action: a})
-	}
-	return out
-}
-
 // maxRules bounds each kind of rule of one slot. What is beyond it falls to
 // the mode, and Gaps says so.
 const maxRules = 4096
@@ -101,9 +86,10 @@ func (c *compiler) gap(format string, args ...any) {
 func (c *compiler) execMode() sensor.Action {
 	denied := false
 	effect := fallback(c.State, c.Ref)
+	anything := redoubt.Event{Kind: redoubt.EventExec, Process: &redoubt.Process{Path: "/"}}
 	for i := range c.exec {
 		r := &c.exec[i]
-		if r.novel || !r.narrow && !r.parents && !r.paths && r.anyPath(&redoubt.Event{Kind: redoubt.EventExec, Process: &redoubt.Process{Path: "/"}}, policy.Facts{}) {
+		if r.novel || !r.narrow && !r.parents && !r.paths && r.test(&anything, policy.Facts{}, 0) {
 			effect = r.effect
 			break
 		}

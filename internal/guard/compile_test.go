@@ -334,3 +334,21 @@ func TestExactRulesAreOnlyMadeOfWhatIsTheWorkloads(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkDecideOpen(b *testing.B) {
+	for _, n := range []int{1, 100} {
+		p := policy.Policy{Name: "p"}
+		for i := range n {
+			p.Rules = append(p.Rules, policy.Rule{Name: fmt.Sprint("r", i), Exec: &policy.Exec{Paths: []string{fmt.Sprintf("*/tool%d", i)}}, Effect: redoubt.EffectPrevent})
+		}
+		s := subject(profile.Enforcing, policy.NewSet([]policy.Policy{p}))
+		for i := range 2000 {
+			s.Profile.Entries = append(s.Profile.Entries, profile.Entry{Exec: &profile.Exec{Path: fmt.Sprint("/usr/bin/", i)}})
+		}
+		b.Run(fmt.Sprint(n, " rules"), func(b *testing.B) {
+			for b.Loop() {
+				DecideOpen(s, Opening{Path: "/usr/sbin/nginx", Digest: nginxDigest, Origin: redoubt.OriginImage, Exec: true})
+			}
+		})
+	}
+}

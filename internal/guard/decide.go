@@ -95,15 +95,6 @@ func byState(ev *redoubt.Event, m *profile.Matcher, state profile.State, c Conte
 	v.Reason = novelty(ev, m)
 }
 
-// Unlearned is the verdict on what Decide would have learned but the profile
-// could not take, for the reason given: it stays outside and is alerted on.
-func Unlearned(ev *redoubt.Event, m *profile.Matcher, reason string, c Context) redoubt.Verdict {
-	v := redoubt.Verdict{Effect: redoubt.EffectAlert, Rule: RuleProfile, Novel: true, Enforced: ev.Verdict.Enforced}
-	judge(ev, m, c, &v)
-	v.Reason = printable(Did(ev) + ", and it cannot be learned: " + reason)
-	return v
-}
-
 // unlearnable picks out what is not the workload's normal behaviour even while
 // that is being learned: a person's act from outside, and an attacker's tool
 // in a workload that already serves. On a host people are at home, so there

@@ -120,6 +120,26 @@ func TestR10_PreventStopsTheNextAttempt(t *testing.T) {
 	}
 }
 
+func TestPolicyNamesAreValidAndApart(t *testing.T) {
+	seen := map[string]redoubt.WorkloadID{}
+	for _, w := range []redoubt.WorkloadID{
+		"docker/shop/web", "docker/shop-web", "docker/Shop/web", "docker/shop/web#bash", "docker/shop/web_bash", "host/n1", "service/a@b.service", "",
+		redoubt.WorkloadID("docker/" + strings.Repeat("x", 200)), redoubt.WorkloadID("docker/" + strings.Repeat("x", 201)), "docker/-", "docker/é",
+	} {
+		name := PolicyName(w)
+		if other, twice := seen[name]; twice {
+			t.Errorf("%q and %q are both %q", w, other, name)
+		}
+		seen[name] = w
+		if problems := policy.Validate(policy.Policy{Name: name, Rules: []policy.Rule{{Name: "r", Exec: &policy.Exec{}, Effect: "alert"}}}); problems != nil {
+			t.Errorf("%q: %v", name, problems)
+		}
+	}
+	if PolicyName("docker/shop/web") != "docker-shop-web" {
+		t.Error(PolicyName("docker/shop/web"))
+	}
+}
+
 func TestExplainShowsItsSteps(t *testing.T) {
 	set := rules(t, "    - {name: a, listen: {ports: [1]}, effect: alert}\n    - {name: b, exec: {paths: ['*/ss']}, effect: alert}\n    - {name: c, exec: {paths: ['*/netstat']}, effect: alert}\n    - {name: d, exec: {}, effect: alert}\n")
 	e := Explain(started(program("/usr/bin/netstat", netstatDigest, nginx())), known(t), profile.Observing, set, Context{})

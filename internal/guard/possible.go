@@ -62,63 +62,55 @@ type execView struct {
 	parent    string // path; empty is unknown, and then it may come from outside
 }
 
-// execRule is a policy rule with its doubtful conditions taken out, once for a
-// known parent and once for an unknown one.
+// event is the view as an event that policies can judge.
+func (v *execView) event() *redoubt.Event {
+	p := &redoubt.Process{Path: v.path, File: &redoubt.File{Digest: v.digest, Origin: v.origin}}
+	if v.parent != "" {
+		p.Parent = &redoubt.Process{Path: v.parent}
+	}
+	return &redoubt.Event{Kind: redoubt.EventExec, Process: p}
+}
+
+// execRule is a policy rule about programs with its test.
 type execRule struct {
-	effect          redoubt.Effect
-	novel           bool
-	narrow          bool // has conditions on arguments or origin of the caller
-	parents         bool
-	paths           bool
-	withParent, any func(*redoubt.Event, policy.Facts) bool
-	anyPath         func(*redoubt.Event, policy.Facts) bool // paths taken out too
+	effect  redoubt.Effect
+	novel   bool
+	narrow  bool // has conditions on arguments or on coming from outside
+	parents bool
+	paths   bool
+	test    policy.Test
 }
 
 func execRules(o *policy.Overlay) []execRule {
 	var out []execRule
-	for _, r := range o.Rules() {
+	for r, test := range o.Tests() {
 		if n := r.Novel; n != nil && (len(n.Kinds) == 0 || slices.Contains(n.Kinds, redoubt.EventExec)) {
 			out = append(out, execRule{effect: r.Effect, novel: true})
 		}
-		if r.Exec == nil {
-			continue
+		if x := r.Exec; x != nil {
+			out = append(out, execRule{effect: r.Effect, narrow: len(x.Args) > 0 || x.Entered != nil, parents: len(x.Parents) > 0, paths: len(x.Paths) > 0, test: test})
 		}
-		x := *r.Exec
-		e := execRule{effect: r.Effect, narrow: len(x.Args) > 0 || x.Entered != nil, parents: len(x.Parents) > 0, paths: len(x.Paths) > 0}
-		x.Args, x.Entered = nil, nil
-		e.withParent = relaxed(r.Effect, x)
-		x.Parents = nil
-		e.any = relaxed(r.Effect, x)
-		x.Paths = nil
-		e.anyPath = relaxed(r.Effect, x)
-		out = append(out, e)
 	}
 	return out
 }
 
-func relaxed(effect redoubt.Effect, x policy.Exec) func(*redoubt.Event, policy.Facts) bool {
-	r := policy.Rule{Exec: &x, Effect: effect}
-	return r.Test()
-}
-
 // fits says whether a rule matches a program in view.
-func (r *execRule) fits(v *execView, known fit) fit {
+func (r *execRule) fits(v *execView, ev *redoubt.Event, known fit) fit {
 	if r.novel {
 		return yes - known
 	}
-	ev := redoubt.Event{Kind: redoubt.EventExec, Process: &redoubt.Process{Path: v.path, File: &redoubt.File{Digest: v.digest, Origin: v.origin}}}
-	test := r.any
+	skip := policy.SkipArgs | policy.SkipParents
 	if v.parent != "" {
-		ev.Process.Parent, test = &redoubt.Process{Path: v.parent}, r.withParent
+		skip = policy.SkipArgs
 	}
 	// A loader's and a multi-call program's names come with the arguments.
 	doubtful := v.multicall || policy.IsLoader(v.path)
-	switch matched := test(&ev, policy.Facts{Names: v.names}); {
+	switch matched := r.test(ev, policy.Facts{Names: v.names}, skip); {
 	case matched && !r.narrow && (v.parent != "" || !r.parents):
 		return yes
 	case matched:
 		return maybe
-	case doubtful && r.paths && r.anyPath(&ev, policy.Facts{}):
+	case doubtful && r.paths && r.test(ev, policy.Facts{}, skip|policy.SkipPaths):
 		return maybe
 	}
 	return no
@@ -159,10 +151,10 @@ func holds(x *profile.Exec, v *execView) bool {
 // execOutcome is what may come out for a program in view.
 func execOutcome(rules []execRule, entries []profile.Entry, state profile.State, w redoubt.WorkloadRef, v *execView) outcome {
 	var out outcome
-	known := knows(entries, v)
+	known, ev := knows(entries, v), v.event()
 	for i := range rules {
 		r := &rules[i]
-		f := r.fits(v, known)
+		f := r.fits(v, ev, known)
 		if f != no {
 			out.add(r.effect)
 			out.written = out.deny

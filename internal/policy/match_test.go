@@ -137,8 +137,14 @@ func TestRuleSaysWhy(t *testing.T) {
 		if ok != c.want || !strings.Contains(why, c.why) {
 			t.Errorf("%s: %v, %q", c.name, ok, why)
 		}
-		if c.r.Test()(c.ev, c.f) != ok {
-			t.Errorf("%s: Test and Match differ", c.name)
+		o := NewSet([]Policy{{Name: "p", Rules: []Rule{c.r}}}).Overlay(c.ev.Workload, nil, "")
+		for _, test := range o.Tests() {
+			if test(c.ev, c.f, 0) != ok {
+				t.Errorf("%s: a test that skips nothing differs", c.name)
+			}
+			if e := c.r.Exec; ok && !test(c.ev, c.f, SkipArgs|SkipParents|SkipPaths) || !ok && e != nil && e.Origins == nil && c.ev.Process != nil && !test(c.ev, c.f, SkipArgs|SkipParents|SkipPaths) {
+				t.Errorf("%s: it does not match with its conditions skipped", c.name)
+			}
 		}
 	}
 }

@@ -19,7 +19,7 @@ type Facts struct {
 // not. Only exec, listen and connect events are ever matched.
 func (r *Rule) Match(ev *redoubt.Event, f Facts) (ok bool, why string) {
 	c := compileRule(r)
-	return c.match(ev, f, true)
+	return c.match(ev, f, answer{explain: true})
 }
 
 // rule is a compiled Rule. It answers with reasons only where asked to: most
@@ -101,8 +101,7 @@ func (d *destination) match(c *redoubt.Connection) bool {
 	return c.Peer != "" && d.peer.Match(string(c.Peer))
 }
 
-func (c *rule) match(ev *redoubt.Event, f Facts, explain bool) (bool, string) {
-	a := answer{explain: explain}
+func (c *rule) match(ev *redoubt.Event, f Facts, a answer) (bool, string) {
 	switch {
 	case !slices.Contains(judged, ev.Kind):
 		a.no("no rule is about %s events", ev.Kind)
@@ -123,6 +122,7 @@ func (c *rule) match(ev *redoubt.Event, f Facts, explain bool) (bool, string) {
 // answer collects why a rule matches, or the one reason it does not.
 type answer struct {
 	explain bool
+	skip    Skip
 	refused bool
 	words   []string
 }
@@ -136,6 +136,14 @@ func (a *answer) yes(format string, args ...any) {
 func (a *answer) no(format string, args ...any) {
 	a.refused, a.words = true, nil
 	a.yes(format, args...)
+}
+
+// notOneOf refuses without wording the list where nobody asks for reasons.
+func (a *answer) notOneOf(what, got string, of []string) bool {
+	if a.refused = true; a.explain {
+		a.no("its %s %s is not one of %s", what, got, list(of))
+	}
+	return false
 }
 
 func (c *rule) novel(ev *redoubt.Event, f Facts, a *answer) {
@@ -155,7 +163,7 @@ func (c *rule) exec(p *redoubt.Process, f Facts, a *answer) {
 		return
 	}
 	e := c.source.Exec
-	if len(c.paths) > 0 && !c.path(p, f, a) {
+	if len(c.paths) > 0 && a.skip&SkipPaths == 0 && !c.path(p, f, a) {
 		return
 	}
 	if len(e.Digests) > 0 {
@@ -165,20 +173,16 @@ func (c *rule) exec(p *redoubt.Process, f Facts, a *answer) {
 		}
 		a.yes("its content is %s", p.File.Digest.Short())
 	}
-	if len(c.parents) > 0 {
+	if len(c.parents) > 0 && a.skip&SkipParents == 0 {
 		pattern, name, ok := firstMatch(c.parents, Programs(p.Parent)...)
 		if !ok {
-			a.no("its parent %s is not one of %s", pathOf(p.Parent), list(e.Parents))
+			a.notOneOf("parent", pathOf(p.Parent), e.Parents)
 			return
 		}
 		a.yes("its parent %s fits %s", name, pattern)
 	}
-	for _, g := range c.args {
-		if !slices.ContainsFunc(p.Args, g.Match) {
-			a.no("no argument fits %s", g)
-			return
-		}
-		a.yes("an argument fits %s", g)
+	if a.skip&SkipArgs == 0 && !c.manner(p, a) {
+		return
 	}
 	if len(e.Origins) > 0 {
 		if p.File == nil || !slices.Contains(e.Origins, p.File.Origin) {
@@ -187,16 +191,29 @@ func (c *rule) exec(p *redoubt.Process, f Facts, a *answer) {
 		}
 		a.yes("its file is from %s", p.File.Origin)
 	}
-	if e.Entered != nil {
-		if *e.Entered != p.Entered {
-			a.no("%s", entered(p.Entered))
-			return
-		}
-		a.yes("%s", entered(p.Entered))
-	}
 	if len(a.words) == 0 {
 		a.yes("the rule is about every program")
 	}
+}
+
+// manner compares how the program was started: arguments, and whether from
+// outside.
+func (c *rule) manner(p *redoubt.Process, a *answer) bool {
+	for _, g := range c.args {
+		if !slices.ContainsFunc(p.Args, g.Match) {
+			a.no("no argument fits %s", g)
+			return false
+		}
+		a.yes("an argument fits %s", g)
+	}
+	if want := c.source.Exec.Entered; want != nil {
+		if *want != p.Entered {
+			a.no("%s", entered(p.Entered))
+			return false
+		}
+		a.yes("%s", entered(p.Entered))
+	}
+	return true
 }
 
 // path compares the program's names. A rule that denies also knows it by its
@@ -208,8 +225,7 @@ func (c *rule) path(p *redoubt.Process, f Facts, a *answer) bool {
 			a.yes("its path %s fits %s", name, pattern)
 			return true
 		}
-		a.no("its path %s is not one of %s", p.Path, list(c.source.Exec.Paths))
-		return false
+		return a.notOneOf("path", p.Path, c.source.Exec.Paths)
 	}
 	if pattern, name, ok := firstMatch(c.paths, Programs(p)...); ok {
 		a.yes("its path %s fits %s", name, pattern)
@@ -219,8 +235,7 @@ func (c *rule) path(p *redoubt.Process, f Facts, a *answer) bool {
 		a.yes("its content is that of %s, which fits %s", name, pattern)
 		return true
 	}
-	a.no("its path %s is not one of %s", p.Path, list(c.source.Exec.Paths))
-	return false
+	return a.notOneOf("path", p.Path, c.source.Exec.Paths)
 }
 
 func entered(yes bool) string {
@@ -286,15 +301,4 @@ func pathOf(p *redoubt.Process) string {
 		return "(unknown)"
 	}
 	return p.Path
-}
-
-// Test compiles the rule's answer for many events; it is safe for concurrent
-// use and does not see later changes of the rule.
-func (r *Rule) Test() func(ev *redoubt.Event, f Facts) bool {
-	own := *r
-	c := compileRule(&own)
-	return func(ev *redoubt.Event, f Facts) bool {
-		ok, _ := c.match(ev, f, false)
-		return ok
-	}
 }

@@ -131,8 +131,8 @@ func (o *Overlay) First(ev *redoubt.Event, f Facts) (hit Hit, ok bool) {
 		return Hit{}, false
 	}
 	for _, s := range o.rules {
-		if ok, _ := s.rule.match(ev, f, false); ok {
-			_, why := s.rule.match(ev, f, true)
+		if ok, _ := s.rule.match(ev, f, answer{}); ok {
+			_, why := s.rule.match(ev, f, answer{explain: true})
 			return Hit{Policy: s.policy, Rule: s.rule.source, Matched: true, Why: why}, true
 		}
 	}
@@ -146,7 +146,7 @@ func (o *Overlay) Steps(ev *redoubt.Event, f Facts) []Hit {
 	}
 	var out []Hit
 	for _, s := range o.rules {
-		ok, why := s.rule.match(ev, f, true)
+		ok, why := s.rule.match(ev, f, answer{explain: true})
 		out = append(out, Hit{Policy: s.policy, Rule: s.rule.source, Matched: ok, Why: why})
 		if ok {
 			break
@@ -163,6 +163,38 @@ func (o *Overlay) Rules() iter.Seq2[string, *Rule] {
 		}
 		for _, s := range o.rules {
 			if !yield(s.policy, s.rule.source) {
+				return
+			}
+		}
+	}
+}
+
+// Skip names conditions of exec rules that are taken for granted, because who
+// asks cannot know them yet.
+type Skip uint8
+
+// The conditions that can be skipped.
+const (
+	SkipArgs    Skip = 1 << iota // arguments, and whether it came from outside
+	SkipParents                  // parent
+	SkipPaths                    // path
+)
+
+// Test answers whether a rule matches, given that the skipped conditions hold.
+type Test func(ev *redoubt.Event, f Facts, skip Skip) bool
+
+// Tests yields the rules in order, each with its test.
+func (o *Overlay) Tests() iter.Seq2[*Rule, Test] {
+	return func(yield func(*Rule, Test) bool) {
+		if o == nil {
+			return
+		}
+		for _, s := range o.rules {
+			test := func(ev *redoubt.Event, f Facts, skip Skip) bool {
+				ok, _ := s.rule.match(ev, f, answer{skip: skip})
+				return ok
+			}
+			if !yield(s.rule.source, test) {
 				return
 			}
 		}
