@@ -64,7 +64,7 @@ var testUI = fstest.MapFS{
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	return newRigAt(t, filepath.Join(t.TempDir(), "console.db"), time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC))
+	return newRigAt(t, filepath.Join(t.TempDir(), "console.db"), time.Date(2025, 11, 24, 12, 0, 0, 0, time.UTC))
 }
 
 func newRigAt(t *testing.T, path string, now time.Time) *rig {

@@ -101,7 +101,7 @@ func TestProfileBeginsWithItsWorkloadAndLearns(t *testing.T) {
 
 func TestSilentModelIsTheRecordAfterRestart(t *testing.T) {
 	path := t.TempDir() + "/console.db"
-	r := newRigAt(t, path, time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC))
+	r := newRigAt(t, path, time.Date(2025, 11, 24, 12, 0, 0, 0, time.UTC))
 	r.push(r.running(web))
 	must[api.PolicyDocument](r, http.MethodPut, "/api/v1/policies/p1", api.PolicyRequest{Source: policyText("p1", "no-nc", "prevent", "/bin/nc")})
 	must[api.Workload](r, http.MethodPost, "/api/v1/workloads/shop-web-1/actions", api.ActionRequest{Action: "isolate", Reason: "test"})
