@@ -31,9 +31,9 @@ func toWire(err error) error {
 }
 
 // fromWire gives err the kind of its code; a call that did not get through at
-// all is Unavailable.
+// all is Unavailable, and what has a kind already keeps it.
 func fromWire(err error) error {
-	if err == nil || errors.Is(err, context.Canceled) {
+	if err == nil || errors.Is(err, context.Canceled) || fault.Of(err) != fault.Internal {
 		return err
 	}
 	var ce *connect.Error

@@ -164,7 +164,7 @@ func (o *Outbox) store(b *Batch) error {
 		return err
 	}
 	if len(raw) <= fullBatch && len(b.Events) <= maxEvents {
-		_, err := o.cfg.Spool.Append(len(b.Events), raw)
+		_, err := o.cfg.Spool.Append(seen(b), raw)
 		return err
 	}
 	e, d := len(b.Events), len(b.Deltas)
@@ -178,6 +178,16 @@ func (o *Outbox) store(b *Batch) error {
 	}
 	o.lost += e
 	return fmt.Errorf("one record has %d bytes, at most %d fit", len(raw), fullBatch)
+}
+
+// seen counts b's events without those that only tell of a loss.
+func seen(b *Batch) (n int) {
+	for i := range b.Events {
+		if b.Events[i].Kind != redoubt.EventLoss {
+			n++
+		}
+	}
+	return n
 }
 
 // Stats returns the state of now.
@@ -281,8 +291,14 @@ func (o *Outbox) refuse(b *Batch, err error) {
 	o.cfg.Log.Error("batch dropped", "seq", b.Seq, "events", len(b.Events), "error", err)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.refused += uint64(len(b.Events))
-	o.lost += len(b.Events)
+	o.refused += uint64(seen(b))
+	for i := range b.Events {
+		if b.Events[i].Kind == redoubt.EventLoss {
+			o.lost += b.Events[i].Count // still untold
+		} else {
+			o.lost++
+		}
+	}
 }
 
 // sizeOf is about what e expands to.

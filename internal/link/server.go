@@ -48,6 +48,7 @@ type Server struct {
 	cfg     ServerConfig
 	limiter *limiter
 	mux     *http.ServeMux
+	calls   sync.WaitGroup
 
 	mu    sync.Mutex
 	peers map[redoubt.NodeID]*peerState
@@ -77,7 +78,8 @@ func NewServer(cfg ServerConfig) *Server {
 	return s
 }
 
-// Serve answers on l until ctx ends, then closes every connection.
+// Serve answers on l until ctx ends, then closes every connection and waits for
+// the calls under way.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	server := &http.Server{
 		Handler:           http.HandlerFunc(s.serveHTTP),
@@ -95,6 +97,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	stop := context.AfterFunc(ctx, func() { server.Close() })
 	defer stop()
+	defer s.calls.Wait()
 	if err := server.ServeTLS(l, "", ""); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
@@ -105,6 +108,8 @@ type connKey struct{}
 
 // serveHTTP hands the TLS state on, which connect does not show to services.
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	s.calls.Add(1)
+	defer s.calls.Done()
 	ctx := context.WithValue(r.Context(), connKey{}, conn{tls: r.TLS, from: r.RemoteAddr})
 	s.mux.ServeHTTP(w, r.WithContext(ctx))
 }

@@ -82,14 +82,16 @@ func (l *linkService) Watch(ctx context.Context, r *linkpb.WatchRequest, out *co
 		return toWire(err)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	p, leave := s.enter(peer.Node)
 	defer leave()
 	defer s.watching(p, cancel)()
 
 	newest := make(chan *Desired, 1)
 	ended := make(chan error, 1)
+	done := make(chan struct{})
+	defer func() { cancel(nil); <-done }()
 	go func() {
+		defer close(done)
 		ended <- s.cfg.Console.Watch(ctx, peer.Node, func(d *Desired) {
 			select {
 			case <-newest:

@@ -61,8 +61,10 @@ type Spool struct {
 	mu       sync.Mutex
 	segments []*segment // oldest first; the last one is written to
 	memory   []Record   // appended while the disk refused; newer than every segment
-	first    uint64   // where this process began to count
+	first    uint64     // where this process began to count
 	next     uint64
+	out      place // handed out by Head and not acked yet
+	gone     bool  // out was trimmed away meanwhile: whoever holds it may still deliver it
 	acked    *os.File
 	stats    Stats
 	dropped  int // since last asked, see TakeDropped
@@ -220,7 +222,11 @@ func (s *Spool) trim(now time.Time) {
 			return
 		}
 		for _, p := range g.places {
-			s.drop(p.count)
+			if s.out.seq == p.seq {
+				s.gone = true
+			} else {
+				s.drop(p.count)
+			}
 		}
 		g.remove()
 		s.segments = s.segments[1:]
@@ -251,6 +257,10 @@ func (s *Spool) memoryBytes() (n int64) {
 func (s *Spool) Head() (Record, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.gone { // it was not delivered after all
+		s.drop(s.out.count)
+	}
+	s.out, s.gone = place{}, false
 	s.trim(s.cfg.Now())
 	for len(s.segments) > 0 {
 		g := s.segments[0]
@@ -264,6 +274,7 @@ func (s *Spool) Head() (Record, bool) {
 		}
 		r, err := g.read(g.places[0])
 		if err == nil {
+			s.out = g.places[0]
 			return r, true
 		}
 		s.stats.Damaged += uint64(g.places[0].size)
@@ -280,6 +291,9 @@ func (s *Spool) Head() (Record, bool) {
 func (s *Spool) Ack(seq uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if seq >= s.out.seq {
+		s.out, s.gone = place{}, false
+	}
 	for len(s.segments) > 0 {
 		g := s.segments[0]
 		g.ack(seq)

@@ -184,6 +184,19 @@ func TestFullSpoolDropsTheOldestAndCountsThem(t *testing.T) {
 	wantRange(t, drain(t, s), int(st.Dropped), 1000)
 }
 
+func TestRecordDeliveredWhileItWasTrimmedIsNotCountedAsLost(t *testing.T) {
+	s := open(t, Config{Dir: t.TempDir(), Bytes: 64 << 10})
+	put(t, s, 0, 1, 1000)
+	r, _ := s.Head()
+	put(t, s, 1, 200, 1000)
+	if err := s.Ack(r.Seq); err != nil {
+		t.Fatal(err)
+	}
+	if st := s.Stats(); int(st.Dropped)+st.Events != 200 {
+		t.Errorf("stats %+v, want 200 waiting or dropped", st)
+	}
+}
+
 func TestOldRecordsAreDroppedAndCounted(t *testing.T) {
 	now := time.Now()
 	s := open(t, Config{Dir: t.TempDir(), Age: time.Hour, Now: func() time.Time { return now }})
