@@ -1,7 +1,7 @@
 // Package guard decides: it holds an event against the workload's profile and
 // the policies and says what is to happen, why, and what would have to change
-// for another answer; and it turns both into the rules by which the kernel
-// decides alone. All of it is pure. Carrying a verdict out is the defender's
+// for another answer. All of it is pure. The rules by which the kernel decides
+// alone are package kernel's, carrying a verdict out is the defender's
 // business, keeping it the console's.
 package guard
 

@@ -125,3 +125,10 @@ func (t *tool) isShell() bool { return t != nil && t.technique == "T1059.004" &&
 
 // interprets says whether a tool runs whatever its arguments hold.
 func (t *tool) interprets() bool { return t != nil && strings.HasPrefix(t.technique, "T1059") }
+
+// RunsOthers says whether the file at p is one that the kernel opens to run
+// another: a dynamic loader, or a script's interpreter.
+func RunsOthers(p string) bool {
+	t, _ := toolOf(&redoubt.Process{Path: p})
+	return policy.IsLoader(p) || policy.IsMulticall(p) || t.interprets() || path.Base(p) == "env"
+}

@@ -1,4 +1,4 @@
-package guard
+package kernel
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"redoubt.dev/redoubt/internal/guard"
 	"redoubt.dev/redoubt/internal/policy"
 	"redoubt.dev/redoubt/internal/profile"
 	"redoubt.dev/redoubt/internal/redoubt"
@@ -214,11 +215,9 @@ func TestR10_KernelAndDecideAgreeOnConnections(t *testing.T) {
 			for port := range uint16(4) {
 				for _, proto := range []redoubt.Proto{redoubt.TCP, redoubt.UDP} {
 					to := netip.AddrPortFrom(netip.MustParseAddr(target), port+1)
-					ev := flow(redoubt.EventConnect, nginx(), to.String())
-					ev.Network.Proto = proto
-					v := Decide(ev, m, state, set, Context{})
+					v := guard.Decide(connecting(proto, to), m, state, set, guard.Context{})
 					got := lookup(&kernel, proto, to)
-					if (got == sensor.Deny) != (v.Effect == redoubt.EffectPrevent) || got == sensor.Allow && Alarms(v) {
+					if (got == sensor.Deny) != (v.Effect == redoubt.EffectPrevent) || got == sensor.Allow && guard.Alarms(v) {
 						t.Fatalf("seed %d: %s %s: kernel %d, verdict %s by %s\n%+v", seed, proto, to, got, v.Effect, v.Rule, p.Rules)
 					}
 				}

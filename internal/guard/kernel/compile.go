@@ -1,4 +1,9 @@
-package guard
+// Package kernel turns a workload's profile and policies into the rules by
+// which the kernel, and the gate that asks before files are opened, decide
+// alone. It agrees with package guard, which decides on whole events: what is
+// not certain before an event is whole is left to guard. It changes nothing
+// itself.
+package kernel
 
 import (
 	"fmt"
@@ -40,7 +45,7 @@ const maxRules = 4096
 // What hangs on more is held before its first instruction where a denial is
 // among the answers, and reported otherwise; user space then decides and may
 // add an exact rule, see Exact. Learning and observing report what is unknown,
-// enforcing denies it, save in Exempt workloads.
+// enforcing denies it, save in workloads that guard.Exempt names.
 //
 // The kernel compares neither the program that opens a socket nor whether a
 // process came in from outside. A program is therefore never allowed by its

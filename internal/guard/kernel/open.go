@@ -1,6 +1,7 @@
-package guard
+package kernel
 
 import (
+	"redoubt.dev/redoubt/internal/guard"
 	"redoubt.dev/redoubt/internal/policy"
 	"redoubt.dev/redoubt/internal/redoubt"
 	"redoubt.dev/redoubt/internal/sensor"
@@ -43,18 +44,11 @@ func DecideOpen(s Subject, o Opening) Answer {
 	switch {
 	case !o.Exec:
 		a.Deny = a.Deny && out.written
-	case a.Deny && !out.written && o.Origin == redoubt.OriginImage && runsOthers(o.Path):
+	case a.Deny && !out.written && o.Origin == redoubt.OriginImage && guard.RunsOthers(o.Path):
 		a.Deny = false
 	}
 	a.Remember = !a.Deny && o.Exec && o.Origin == redoubt.OriginImage && o.Digest != ""
 	return a
-}
-
-// runsOthers says whether a program is one that the kernel opens to run
-// another: a dynamic loader or a script's interpreter.
-func runsOthers(path string) bool {
-	t, _ := toolOf(&redoubt.Process{Path: path})
-	return policy.IsLoader(path) || policy.IsMulticall(path) || t.interprets() || toolName(path) == "env"
 }
 
 // Denied returns the located files that a policy denies whatever calls them

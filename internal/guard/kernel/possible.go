@@ -1,8 +1,9 @@
-package guard
+package kernel
 
 import (
 	"slices"
 
+	"redoubt.dev/redoubt/internal/guard"
 	"redoubt.dev/redoubt/internal/policy"
 	"redoubt.dev/redoubt/internal/profile"
 	"redoubt.dev/redoubt/internal/redoubt"
@@ -175,7 +176,7 @@ func execOutcome(rules []execRule, entries []profile.Entry, state profile.State,
 // fallback is the effect on what neither policy nor profile knows, as far as
 // the kernel is concerned: learning and observing both let it pass and report.
 func fallback(state profile.State, w redoubt.WorkloadRef) redoubt.Effect {
-	if state == profile.Enforcing && !Exempt(w) {
+	if state == profile.Enforcing && !guard.Exempt(w) {
 		return redoubt.EffectPrevent
 	}
 	return redoubt.EffectAlert
