@@ -196,12 +196,15 @@ func (s *Store) Event(ctx context.Context, id string) (redoubt.Event, error) {
 	if err != nil {
 		return redoubt.Event{}, s.missing(sql.ErrNoRows, "event", id)
 	}
-	r := s.rows(ctx)
-	var row eventRow
-	if err := r.one("SELECT "+eventColumns+" FROM events WHERE id = ?", []any{n}, row.dest()...); err != nil {
-		return redoubt.Event{}, s.missing(err, "event", id)
-	}
-	e, err := s.readEvent(r, &row)
+	var e redoubt.Event
+	err = s.snapshot(ctx, func(r rows) error {
+		var row eventRow
+		if err := r.one("SELECT "+eventColumns+" FROM events WHERE id = ?", []any{n}, row.dest()...); err != nil {
+			return s.missing(err, "event", id)
+		}
+		e, err = s.readEvent(r, &row)
+		return err
+	})
 	return e, s.explain(err)
 }
 

@@ -46,23 +46,30 @@ type plan struct {
 // still have a next one: finding rare events far back is done in bounded steps.
 func (s *Store) FindEvents(ctx context.Context, q redoubt.EventQuery) (page []redoubt.Event, next string, err error) {
 	q.Text = clip(q.Text, maxSearch)
-	r := s.rows(ctx)
-	p, err := s.plan(r, q)
+	err = s.snapshot(ctx, func(r rows) error {
+		page, next, err = s.findEvents(r, q)
+		return err
+	})
 	if err != nil {
-		return nil, "", s.explain(err)
+		return nil, "", s.explain(fmt.Errorf("find events: %w", err))
 	}
-	if p.empty {
-		return nil, "", nil
+	return page, next, nil
+}
+
+func (s *Store) findEvents(r rows, q redoubt.EventQuery) (page []redoubt.Event, next string, err error) {
+	p, err := s.plan(r, q)
+	if err != nil || p.empty {
+		return nil, "", err
 	}
 	found, last, err := s.run(r, p, q.Text, clamp(q.Limit))
 	if err != nil {
-		return nil, "", s.explain(fmt.Errorf("find events: %w", err))
+		return nil, "", err
 	}
 	page = make([]redoubt.Event, 0, len(found))
 	for i := range found {
 		e, err := s.readEvent(r, &found[i])
 		if err != nil {
-			return nil, "", s.explain(err)
+			return nil, "", err
 		}
 		page = append(page, e)
 	}
@@ -104,7 +111,7 @@ func (s *Store) plan(r rows, q redoubt.EventQuery) (*plan, error) {
 	p := &plan{lo: 1, hi: hi, since: -1 << 63, until: 1<<63 - 1}
 	for _, narrow := range []func(rows, redoubt.EventQuery) error{p.byTime, p.byWorkload, p.byStream} {
 		if err := narrow(r, q); err != nil {
-			return nil, fmt.Errorf("plan event list: %w", err)
+			return nil, err
 		}
 		if p.empty {
 			return p, nil
@@ -113,7 +120,7 @@ func (s *Store) plan(r rows, q redoubt.EventQuery) (*plan, error) {
 	if text, ok := match(q.Text); ok {
 		p.text = text
 		if err := p.byName(r, q.Text); err != nil {
-			return nil, fmt.Errorf("plan event list: %w", err)
+			return nil, err
 		}
 	}
 	return p, nil

@@ -87,6 +87,20 @@ func (s *Store) rows(ctx context.Context) rows {
 	return pool{s.read, ctx}
 }
 
+// snapshot calls read with a source of rows that does not change meanwhile: a
+// list takes several statements, and pruning must not come between them.
+func (s *Store) snapshot(ctx context.Context, read func(rows) error) error {
+	if t := s.joined(ctx); t != nil {
+		return read(t)
+	}
+	t, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("begin to read: %w", err)
+	}
+	defer t.Rollback()
+	return read(pool{t, ctx})
+}
+
 // rollback also forgets what the transaction left in memory.
 func (s *Store) rollback() {
 	ctx := context.Background()
@@ -150,9 +164,13 @@ type rows interface {
 	one(query string, args []any, dest ...any) error
 }
 
-// pool reads outside a transaction.
+// pool reads outside a writing transaction: each statement by itself, or all on
+// one snapshot.
 type pool struct {
-	db  *sql.DB
+	db interface {
+		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+		QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	}
 	ctx context.Context
 }
 
