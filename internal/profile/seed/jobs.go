@@ -4,6 +4,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
 
 	"redoubt.dev/redoubt/internal/profile"
 )
@@ -62,7 +63,7 @@ func (s *seeder) job(line string, user bool, reader, table string) {
 	}
 	command := line
 	for range skip {
-		command = strings.TrimLeft(command[strings.IndexAny(command, " \t"):], " \t")
+		command = strings.TrimLeftFunc(command[strings.IndexFunc(command, unicode.IsSpace):], unicode.IsSpace)
 	}
 	command, _, _ = strings.Cut(command, "%")
 	when := strings.Join(fields[:n], " ")

@@ -30,7 +30,7 @@ type Image struct {
 const (
 	maxEntries = 1000
 	maxFiles   = 2000      // opened
-	maxScript  = 1 << 20   // bytes of a script that is followed
+	maxScript  = 128 << 10 // bytes of a script that is followed
 	maxHashed  = 256 << 20 // bytes of a program that is hashed; of a larger one any content that came with the image is allowed
 	maxTotal   = 1 << 30   // bytes read altogether
 	maxDepth   = 8         // scripts calling scripts

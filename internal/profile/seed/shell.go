@@ -28,6 +28,10 @@ func (s *seeder) shell(st start, text []byte, program, name string, inline bool)
 		s.note("the image starts more scripts than are followed; the rest is learned")
 		return
 	}
+	if intricate(text) {
+		s.note(short(name) + " nests too much to be read safely")
+		return
+	}
 	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(bytes.NewReader(text), name)
 	if err != nil {
 		s.note(short(name) + " is not a script that could be read")
@@ -54,7 +58,23 @@ func (s *seeder) shell(st start, text []byte, program, name string, inline bool)
 	w.dropIns(text)
 }
 
+// intricate reports whether a script could nest deeper than the parser's
+// recursion may go: it counts whatever can open something, and takes nothing
+// off for what closes, because only a parser knows what is quoted.
+func intricate(text []byte) bool {
+	n := 0
+	for _, c := range text {
+		if strings.IndexByte("({[`$!?=-+~*|&<", c) >= 0 {
+			n++
+		}
+	}
+	return n+len(openers.FindAllIndex(text, maxOpen)) > maxOpen
+}
+
+var openers = regexp.MustCompile(`\b(?:if|while|until|for|case|select|then|do|elif|else|function|time|coproc)\b`)
+
 const (
+	maxOpen    = 12_000  // tokens of one script that can open something
 	maxNodes   = 100_000 // of one script's syntax tree
 	maxDropIns = 64      // files of one drop-in directory
 )
