@@ -75,6 +75,7 @@ type Console struct {
 	hub      hub
 	logins   limiter
 	audited  auditCache
+	previews chan struct{} // a place for each that may run at once
 
 	metrics    *metrics
 	exposition http.Handler
@@ -95,6 +96,7 @@ func New(cfg Config) (*Console, error) {
 		watchers: watchers{all: map[*watcher]redoubt.NodeID{}},
 		hub:      hub{readers: map[*reader]struct{}{}},
 		logins:   limiter{buckets: map[string]bucket{}},
+		previews: make(chan struct{}, 2),
 		stopped:  make(chan struct{}),
 	}
 	if c.log == nil {

@@ -27,6 +27,8 @@ func (c *Console) export(name string, head []string, rows iter.Seq2[[]string, er
 		h.Set("Content-Type", "text/csv; charset=utf-8")
 		h.Set("Content-Disposition", `attachment; filename="`+name+`"`)
 		out, n := csv.NewWriter(w), 0
+		connection := http.NewResponseController(w)
+		defer connection.SetWriteDeadline(time.Time{}) // the next request on it has its own
 		fail := func(err error) {
 			requestOf(ctx.Context()).failure = err
 			panic(http.ErrAbortHandler)
@@ -48,7 +50,7 @@ func (c *Console) export(name string, head []string, rows iter.Seq2[[]string, er
 			}
 			if n++; n%500 == 0 {
 				out.Flush()
-				http.NewResponseController(w).SetWriteDeadline(time.Now().Add(30 * time.Second))
+				connection.SetWriteDeadline(time.Now().Add(30 * time.Second))
 			}
 		}
 		out.Flush()

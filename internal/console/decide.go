@@ -73,6 +73,12 @@ func (c *Console) explain(e *redoubt.Event) guard.Explanation {
 
 // preview replays recent events against the policies with p among them.
 func (c *Console) preview(ctx context.Context, p policy.Policy) (guard.Preview, error) {
+	select {
+	case c.previews <- struct{}{}:
+		defer func() { <-c.previews }()
+	case <-ctx.Done():
+		return guard.Preview{}, ctx.Err()
+	}
 	after := []policy.Policy{p}
 	for _, other := range c.model.active() {
 		if other.Name != p.Name {

@@ -29,7 +29,7 @@ import (
 // test moves.
 type rig struct {
 	*Console
-	t      *testing.T
+	t      testing.TB
 	server *httptest.Server
 	log    *syncBuffer
 	mu     sync.Mutex
@@ -62,12 +62,12 @@ var testUI = fstest.MapFS{
 	"favicon.svg":               {Data: []byte("<svg/>")},
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t testing.TB) *rig {
 	t.Helper()
 	return newRigAt(t, filepath.Join(t.TempDir(), "console.db"), time.Date(2025, 11, 24, 12, 0, 0, 0, time.UTC))
 }
 
-func newRigAt(t *testing.T, path string, now time.Time) *rig {
+func newRigAt(t testing.TB, path string, now time.Time) *rig {
 	t.Helper()
 	r := &rig{t: t, now: now, seq: map[redoubt.NodeID]uint64{}, tokens: map[identity.Role]string{}, log: &syncBuffer{}}
 	logger := slog.New(slog.NewJSONHandler(r.log, nil))

@@ -169,8 +169,12 @@ func TestA12_AuditorChangesNothing(t *testing.T) {
 		t.Errorf("%d denied changes in the trail, want %d", denied, len(tries))
 	}
 	for _, try := range tries {
+		lines := get[api.AuditState](r, "/api/v1/audit/verify").Entries
 		if a := r.ask(try.method, try.path, try.body, bearer(r.as(identity.Operator))); a.StatusCode/100 != 2 {
 			t.Errorf("%s %s as operator: %d %s", try.method, try.path, a.StatusCode, a.body)
+		}
+		if s := get[api.AuditState](r, "/api/v1/audit/verify"); s.Entries <= lines || !s.Intact {
+			t.Errorf("%s %s as operator left no line in the trail", try.method, try.path)
 		}
 	}
 }
