@@ -408,12 +408,13 @@ func relay(to, from net.Conn, pulled *sync.RWMutex) {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buf)
-		pulled.RLock()
-		pulled.RUnlock()
 		if err != nil {
 			return
 		}
-		if _, err := to.Write(buf[:n]); err != nil {
+		pulled.RLock()
+		_, err = to.Write(buf[:n])
+		pulled.RUnlock()
+		if err != nil {
 			return
 		}
 	}
