@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"redoubt.dev/redoubt/internal/guard"
+	"redoubt.dev/redoubt/internal/guard/kernel"
 	"redoubt.dev/redoubt/internal/link"
 	"redoubt.dev/redoubt/internal/redoubt"
 	"redoubt.dev/redoubt/internal/sensor"
@@ -145,31 +146,39 @@ func (d *Defender) obey(l *life) {
 	}
 }
 
-// remember gives the kernel the answer to what was just judged, so that it
-// need not ask again. Only what is allowed is remembered: an alert is to be
-// seen each time.
+// remember gives the kernel the answer to exactly what was just judged, so that
+// it need not ask again. What is alerted on is not remembered: it is to be seen
+// each time. The lock is held.
 func (d *Defender) remember(t *tenant, ev *redoubt.Event, s *sensor.Sighting) {
-	if guard.Alarms(ev.Verdict) || s.Known || t.slot == 0 {
+	if t.slot == 0 {
 		return
 	}
-	var err error
 	var key ruleKey
+	var set func() error
 	switch {
 	case ev.Kind == redoubt.EventExec:
-		key.exec = s.Key
-		err = d.cfg.Sensor.SetExec(t.slot, s.Key, sensor.Allow)
+		k, action, ok := kernel.Exact(s, ev.Verdict)
+		if !ok {
+			return
+		}
+		key.exec = k
+		set = func() error { return d.cfg.Sensor.SetExec(t.slot, k, action) }
+	case guard.Alarms(ev.Verdict) || t.byProgram[ev.Kind]:
+		return
 	case ev.Kind == redoubt.EventConnect:
 		key.connect = connectKey(ev.Network)
-		err = d.cfg.Sensor.SetConnect(t.slot, key.connect, sensor.Allow)
+		set = func() error { return d.cfg.Sensor.SetConnect(t.slot, key.connect, sensor.Allow) }
 	case ev.Kind == redoubt.EventListen || ev.Kind == redoubt.EventAccept:
 		key.listen = redoubt.Port{Proto: ev.Network.Proto, Port: ev.Network.Local.Port()}
-		err = d.cfg.Sensor.SetListen(t.slot, key.listen, sensor.Allow)
+		set = func() error { return d.cfg.Sensor.SetListen(t.slot, key.listen, sensor.Allow) }
 	default:
 		return
 	}
-	if err != nil {
-		d.log.Debug("kernel rule not set", "err", err) // the kernel asks again; nothing is lost
-		return
+	if !s.Known {
+		if err := set(); err != nil {
+			d.log.Debug("kernel rule not set", "err", err) // the kernel asks again; nothing is lost
+			return
+		}
 	}
 	if ev.Verdict.Entry != "" && len(t.bound) < sensor.MaxRules {
 		t.bound[key] = ev.Verdict.Entry

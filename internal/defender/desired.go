@@ -78,7 +78,7 @@ func (d *Defender) adopt(want *link.Desired) {
 	if before == nil || !same(before.Policies, want.Policies) {
 		d.policies = policy.NewSet(want.Policies)
 		for _, t := range d.tenants {
-			t.overlay, t.stale = d.overlayOf(t), true
+			t.overlaid(d.overlayOf(t))
 		}
 	}
 	for i := range want.Profiles {

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"redoubt.dev/redoubt/internal/fileid"
-	"redoubt.dev/redoubt/internal/guard"
+	"redoubt.dev/redoubt/internal/guard/kernel"
 	"redoubt.dev/redoubt/internal/permit"
 	"redoubt.dev/redoubt/internal/redoubt"
 	"redoubt.dev/redoubt/internal/sensor"
@@ -33,6 +33,7 @@ type refusal struct {
 // Gate is package permit's, as far as a Defender uses it.
 type Gate interface {
 	Run(ctx context.Context, decide func(permit.Question) permit.Answer) error
+	Watch(path string) error
 	Follow(pid int) error
 	Unfollow(pid int) error
 	DenyOpen(f *os.File) error
@@ -72,7 +73,7 @@ func (d *Defender) forgetAnswers() {
 		if len(t.files) == 0 {
 			continue
 		}
-		denied := guard.Denied(t.subject(d))
+		denied := kernel.Denied(t.subject(d))
 		for _, l := range t.lives {
 			for i := range denied {
 				d.denyOpen(l, denied[i].Path)
@@ -130,7 +131,8 @@ func (d *Defender) answer(ctx context.Context, q permit.Question) permit.Answer 
 		key, exact = q.Key, false
 	}
 	sum, err := d.digests.Of(key, func() (*os.File, error) {
-		return os.Open(fmt.Sprintf("/proc/self/fd/%d", q.File.Fd()))
+		f, _, err := fileid.Below(w, q.File)
+		return f, err
 	})
 	file := &redoubt.File{Key: key, Digest: sum.Digest, Origin: originOf(w, q.Path)}
 	if err != nil {
@@ -144,7 +146,7 @@ func (d *Defender) answer(ctx context.Context, q permit.Question) permit.Answer 
 	}
 	subject, slot := t.subject(d), t.slot
 	d.mu.Unlock()
-	answer := guard.DecideOpen(subject, guard.Opening{Path: q.Path, Digest: file.Digest, Origin: file.Origin, Exec: q.Exec})
+	answer := kernel.DecideOpen(subject, kernel.Opening{Path: q.Path, Digest: file.Digest, Origin: file.Origin, Exec: q.Exec})
 	if answer.Deny {
 		select {
 		case d.queue <- item{refusal: &refusal{at: time.Now(), workload: w, process: opener(q.PID, q.Path, file), exec: q.Exec}}:

@@ -53,6 +53,7 @@ func (d *Defender) sighted(ctx context.Context, s *sensor.Sighting) {
 	switch s.Kind {
 	case sensor.CgroupBorn:
 		d.registry.Bind(s.Cgroup, s.Path)
+		d.born(s.Cgroup)
 		return
 	case sensor.CgroupGone:
 		return
@@ -77,6 +78,20 @@ func (d *Defender) sighted(ctx context.Context, s *sensor.Sighting) {
 	d.mu.Unlock()
 	d.act(l, ev, s)
 	d.outbox.Add(*ev)
+}
+
+// born has the file gate ask about a new container's execs from the first one
+// on, where anything may be refused in its workload.
+func (d *Defender) born(cgroup uint64) {
+	w, ok := d.registry.ByCgroup(cgroup)
+	if !ok || d.cfg.Gate == nil || w.Kind != redoubt.KindContainer || w.Merged == "" {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.tenantOf(w).strict() {
+		d.warn("file gate not closed before the start", d.cfg.Gate.Watch(w.Merged))
+	}
 }
 
 // decide judges an event and lets the profile learn from it. The lock is held.
@@ -116,7 +131,7 @@ func (d *Defender) tenantOf(w *redoubt.Workload) *tenant {
 	}
 	t := newTenant(w.WorkloadRef, d.slotOf(w.ID), d.profileOf(w.ID))
 	t.instances[w.Instance()] = w
-	t.overlay = d.overlayOf(t)
+	t.overlaid(d.overlayOf(t))
 	d.tenants[w.ID] = t
 	return t
 }
@@ -208,6 +223,8 @@ func (d *Defender) lived(c *workload.Change) {
 		d.found(t, w)
 	default:
 		l.workload = w
+		d.guardFiles(t, l)
+		d.obey(l)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"redoubt.dev/redoubt/internal/fileid"
 	"redoubt.dev/redoubt/internal/guard"
+	"redoubt.dev/redoubt/internal/guard/kernel"
 	"redoubt.dev/redoubt/internal/policy"
 	"redoubt.dev/redoubt/internal/profile"
 	"redoubt.dev/redoubt/internal/redoubt"
@@ -22,12 +23,12 @@ func (d *Defender) retune(t *tenant) {
 	t.stale = false
 	t.files = nil
 	if t.strict() {
-		wanted := guard.Wanted(&t.profile, t.overlay)
+		wanted := kernel.Wanted(&t.profile, t.overlay)
 		for _, w := range t.instances {
 			t.files = append(t.files, d.locate(w, wanted)...)
 		}
 	}
-	set := guard.Compile(t.subject(d))
+	set := kernel.Compile(t.subject(d))
 	t.gaps = set.Gaps
 	if t.slot == 0 {
 		return
@@ -68,9 +69,9 @@ func (t *tenant) strict() bool {
 	return false
 }
 
-func (t *tenant) subject(d *Defender) guard.Subject {
+func (t *tenant) subject(d *Defender) kernel.Subject {
 	p := t.profile
-	return guard.Subject{
+	return kernel.Subject{
 		Ref: t.ref, State: t.state, Profile: &p, Overlay: t.overlay, Files: t.files,
 		// Without a gate, and on hosts, which have none, what was not located is
 		// judged when it has started: holding every exec of a node is not worth it.
@@ -79,8 +80,8 @@ func (t *tenant) subject(d *Defender) guard.Subject {
 }
 
 // locate finds programs in an instance; those that are not there are left out.
-func (d *Defender) locate(w *redoubt.Workload, paths []string) []guard.Located {
-	var out []guard.Located
+func (d *Defender) locate(w *redoubt.Workload, paths []string) []kernel.Located {
+	var out []kernel.Located
 	for _, path := range paths {
 		target, key, err := fileid.Locate(w, path)
 		if err != nil {
@@ -97,7 +98,7 @@ func (d *Defender) locate(w *redoubt.Workload, paths []string) []guard.Located {
 			d.log.Debug("program not read", "path", path, "err", err)
 			continue
 		}
-		f := guard.Located{Path: path, Key: key, Digest: sum.Digest, Origin: redoubt.OriginImage}
+		f := kernel.Located{Path: path, Key: key, Digest: sum.Digest, Origin: redoubt.OriginImage}
 		if w.Upper != "" && strings.HasPrefix(target, w.Upper+"/") {
 			f.Origin = redoubt.OriginWritten
 		}
@@ -128,7 +129,7 @@ func (t *tenant) names(p *redoubt.Process) []string {
 	if p == nil || p.File == nil || p.File.Digest == "" {
 		return nil
 	}
-	return guard.Names(t.files, p.File.Digest)
+	return kernel.Names(t.files, p.File.Digest)
 }
 
 // addressesOf returns where the workloads whose id fits a pattern are reached.
@@ -172,7 +173,7 @@ func (d *Defender) prepare(t *tenant, w *redoubt.Workload) {
 	_, had := t.instances[w.Instance()]
 	t.instances[w.Instance()] = w
 	d.settle(w)
-	if !had && t.strict() {
+	if t.stale || !had && t.strict() {
 		d.retune(t)
 	}
 }

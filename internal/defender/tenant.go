@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"redoubt.dev/redoubt/internal/guard"
+	"redoubt.dev/redoubt/internal/guard/kernel"
 	"redoubt.dev/redoubt/internal/policy"
 	"redoubt.dev/redoubt/internal/profile"
 	"redoubt.dev/redoubt/internal/redoubt"
@@ -29,9 +30,14 @@ type tenant struct {
 	instances map[string]*redoubt.Workload // known here, running or about to
 	lives     map[string]*life             // of those, the running ones
 	servers   []string                     // programs that listen
-	files     []guard.Located              // programs that profile and policies name, where anything may be refused
+	files     []kernel.Located             // programs that profile and policies name, where anything may be refused
 	bound     map[ruleKey]string           // kernel rules that stand for profile entries
 	gaps      []string                     // what its rules cannot do
+
+	// byProgram are the kinds of event for which a policy asks which program
+	// opened the socket. The kernel does not compare that, so nothing of the
+	// kind may be decided there unseen.
+	byProgram map[redoubt.EventKind]bool
 }
 
 // ruleKey names a kernel rule; exactly one field is set.
@@ -79,6 +85,20 @@ func entryIDs(p *profile.Profile) map[string]bool {
 		ids[p.Entries[i].ID] = true
 	}
 	return ids
+}
+
+// overlaid takes over the policy rules that hold for the workload.
+func (t *tenant) overlaid(o *policy.Overlay) {
+	t.overlay, t.stale = o, true
+	t.byProgram = map[redoubt.EventKind]bool{}
+	for _, r := range o.Rules() {
+		if r.Listen != nil && len(r.Listen.Paths) > 0 {
+			t.byProgram[redoubt.EventListen], t.byProgram[redoubt.EventAccept] = true, true
+		}
+		if r.Connect != nil && len(r.Connect.Paths) > 0 {
+			t.byProgram[redoubt.EventConnect] = true
+		}
+	}
 }
 
 // compile makes what was learned known to the matcher.
