@@ -10,6 +10,7 @@ import (
 	"redoubt.dev/redoubt/internal/fault"
 	"redoubt.dev/redoubt/internal/identity"
 	"redoubt.dev/redoubt/internal/link"
+	"redoubt.dev/redoubt/internal/link/pki"
 	"redoubt.dev/redoubt/internal/redoubt"
 )
 
@@ -27,7 +28,7 @@ func (c *Console) join(ctx context.Context, _ *struct{}) (*out[api.JoinToken], e
 			return err
 		}
 		made.Expires = until
-		made.Secret, made.Command = c.joinText(secret.Reveal())
+		made.Secret, made.Command = c.joinText(randomID(), secret.Reveal())
 		return c.note(ctx, "node.join-token", "", nil, struct {
 			Expires string `json:"expires"`
 		}{stamp(until)})
@@ -74,11 +75,11 @@ func (c *Console) Enrol(ctx context.Context, r link.EnrolRequest) (redoubt.NodeI
 
 // Admit is link.ServerConfig's: it says whether a node with a valid
 // certificate is still welcome.
-func (c *Console) Admit(id redoubt.NodeID, enrolment string) error {
+func (c *Console) Admit(_ context.Context, p pki.Peer) error {
 	c.model.mu.RLock()
 	defer c.model.mu.RUnlock()
-	if n := c.model.nodes[id]; n == nil || n.Enrolment != enrolment {
-		return fault.New(fault.Denied, "node %s was removed at the console or has enrolled anew; enrol it with a new join token", id)
+	if n := c.model.nodes[p.Node]; n == nil || n.Enrolment != p.Enrolment {
+		return fault.New(fault.Denied, "node %s was removed at the console or has enrolled anew; enrol it with a new join token", p.Node)
 	}
 	return nil
 }

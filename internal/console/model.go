@@ -66,10 +66,13 @@ type node struct {
 	quiet bool // an alert for its silence stands
 }
 
-// rulebook is a policy with the text it was read from.
+// rulebook is a policy with the text it was read from. One that an earlier
+// release took and this one cannot read is unread: it stays, is not in force,
+// and the overview says so.
 type rulebook struct {
 	redoubt.PolicySource
 	policy policy.Policy
+	unread string // why
 }
 
 // load reads the whole model from the record. Nodes get from now on the time
@@ -115,11 +118,11 @@ func load(ctx context.Context, s Store, now time.Time) (*model, error) {
 		return nil, fmt.Errorf("read policies: %w", err)
 	}
 	for _, src := range sources {
-		p, err := parsePolicy(src.Source)
-		if err != nil {
-			return nil, fmt.Errorf("read policy %s: %w", src.Name, err)
+		book := rulebook{PolicySource: src}
+		if book.policy, err = parsePolicy(src.Source); err != nil {
+			book.unread = err.Error()
 		}
-		m.policies = append(m.policies, rulebook{src, p})
+		m.policies = append(m.policies, book)
 	}
 	m.police(m.policies)
 	return m, nil
@@ -237,7 +240,9 @@ func (m *model) active() []policy.Policy {
 func (m *model) documents() []policy.Policy {
 	all := make([]policy.Policy, 0, len(m.policies))
 	for _, p := range m.policies {
-		all = append(all, p.policy)
+		if p.unread == "" {
+			all = append(all, p.policy)
+		}
 	}
 	return all
 }

@@ -113,6 +113,11 @@ func (c *Console) survey(o *api.Overview) {
 	if len(c.model.profiles) >= maxProfiles {
 		o.Gaps = append(o.Gaps, fmt.Sprintf("there are %d profiles: new workloads get none until some are deleted", maxProfiles))
 	}
+	for _, p := range c.model.policies {
+		if p.unread != "" {
+			o.Gaps = append(o.Gaps, "policy "+p.Name+" is not in force, because this release cannot read it: "+p.unread)
+		}
+	}
 	total, alive := 0.0, 0
 	for _, l := range c.model.profiles {
 		o.States[l.State]++

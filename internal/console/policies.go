@@ -84,7 +84,7 @@ func (c *Console) putPolicy(ctx context.Context, r *putPolicy) (*out[api.PolicyD
 	if p.Name != r.Name {
 		return nil, fault.New(fault.Invalid, "name: the policy is called %q, the address says %q", p.Name, r.Name)
 	}
-	book := rulebook{redoubt.PolicySource{Name: p.Name, Author: requestOf(ctx).actor.User, Source: r.Body.Source}, p}
+	book := rulebook{PolicySource: redoubt.PolicySource{Name: p.Name, Author: requestOf(ctx).actor.User, Source: r.Body.Source}, policy: p}
 	if r.Dry {
 		book.Time = c.clock()
 		return answer(book.document()), nil

@@ -172,6 +172,7 @@ func (d *draft) greet(ctx context.Context, ref redoubt.WorkloadRef) error {
 			return nil // the overview says that there are too many
 		}
 		p := &profile.Profile{Workload: ref.ID, State: profile.Learning, Since: d.now, Entries: []profile.Entry{}, Versions: versionsOf(ref, d.now)}
+		p.Measure(d.now)
 		return d.putProfile(ctx, p, ref, true)
 	}
 	isNew := ref.Digest != "" && !slices.ContainsFunc(old.Versions, func(v profile.Version) bool { return v.Digest == ref.Digest })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -193,4 +194,22 @@ func TestWatchTellsOnlyWhoRunsIt(t *testing.T) {
 
 func policyText(name, rule, effect, path string) string {
 	return fmt.Sprintf("apiVersion: redoubt/v1\nkind: Policy\nmetadata:\n  name: %s\nspec:\n  rules:\n    # keep this remark\n    - name: %s\n      exec:\n        paths: [%s]\n      effect: %s\n", name, rule, path, effect)
+}
+
+func TestPolicyOfAnotherReleaseIsSaidNotToHold(t *testing.T) {
+	path := t.TempDir() + "/console.db"
+	r := newRigAt(t, path, time.Date(2025, 11, 24, 12, 0, 0, 0, time.UTC))
+	must[api.PolicyDocument](r, http.MethodPut, "/api/v1/policies/p1", api.PolicyRequest{Source: policyText("p1", "x", "alert", "/bin/nc")})
+	if err := r.store.PutPolicy(t.Context(), &redoubt.PolicySource{Name: "old", Source: "apiVersion: redoubt/v0", Time: r.clock()}); err != nil {
+		t.Fatal(err)
+	}
+	r.store.(interface{ Close() error }).Close()
+	again := newRigAt(t, path, r.clock())
+	if all := again.model.active(); len(all) != 1 || all[0].Name != "p1" {
+		t.Errorf("in force are %+v", all)
+	}
+	if gaps := fmt.Sprint(get[api.Overview](again, "/api/v1/overview").Gaps); !strings.Contains(gaps, "policy old is not in force") {
+		t.Errorf("gaps are %s", gaps)
+	}
+	must[struct{}](again, http.MethodDelete, "/api/v1/policies/old", nil)
 }

@@ -40,14 +40,18 @@ func requestOf(ctx context.Context) *request {
 	return &request{}
 }
 
-func newRequest(r *http.Request) *request {
+func randomID() string {
 	var id [8]byte
 	rand.Read(id[:])
+	return hex.EncodeToString(id[:])
+}
+
+func newRequest(r *http.Request) *request {
 	from, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		from = r.RemoteAddr
 	}
-	return &request{id: hex.EncodeToString(id[:]), from: from, http: r}
+	return &request{id: randomID(), from: from, http: r}
 }
 
 // tracked gives every request an id, writes the access log and turns a panic

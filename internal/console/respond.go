@@ -45,7 +45,7 @@ func (c *Console) prevent(ctx context.Context, r *ByID) (*out[api.Applied], erro
 		}
 		book, err := c.model.rulebook(change.Policy)
 		if fault.Is(err, fault.NotFound) {
-			book, err = rulebook{redoubt.PolicySource{Name: change.Policy}, guard.PolicyFor(e.Workload.ID)}, nil
+			book, err = rulebook{PolicySource: redoubt.PolicySource{Name: change.Policy}, policy: guard.PolicyFor(e.Workload.ID)}, nil
 		}
 		if err != nil {
 			return change, err
@@ -108,6 +108,9 @@ func (d *draft) allowEntry(ctx context.Context, e *redoubt.Event, change guard.C
 
 // putRule puts a rule before the others of a policy.
 func (d *draft) putRule(ctx context.Context, book rulebook, rule policy.Rule) error {
+	if book.unread != "" {
+		return fault.New(fault.Conflict, "policy %s cannot be read, mend it first: %s", book.Name, book.unread)
+	}
 	want := guard.Put(book.policy, rule)
 	text, err := withRule(book.Source, want)
 	if err != nil {
@@ -117,7 +120,7 @@ func (d *draft) putRule(ctx context.Context, book rulebook, rule policy.Rule) er
 	if err != nil {
 		return err
 	}
-	_, err = d.writePolicy(ctx, rulebook{redoubt.PolicySource{Name: book.Name, Author: requestOf(ctx).actor.User, Source: text}, p})
+	_, err = d.writePolicy(ctx, rulebook{PolicySource: redoubt.PolicySource{Name: book.Name, Author: requestOf(ctx).actor.User, Source: text}, policy: p})
 	return err
 }
 
