@@ -11,4 +11,14 @@ type Delta struct {
 	Units    int64              `json:"units"`
 	Starts   int64              `json:"starts,omitempty"`
 	Hours    Hours              `json:"hours,omitempty"`
+	News     []News             `json:"news,omitempty"`
+}
+
+// News is what a node found in an image version that is new to a profile: what
+// its static facts foretell, and the new contents of programs the profile
+// knows. Both hold in every state, see docs/decisions.
+type News struct {
+	Version Version   `json:"version"`
+	Seeds   []Entry   `json:"seeds,omitempty"`
+	Changed []Content `json:"changed,omitempty"`
 }

@@ -18,8 +18,8 @@ type Heritage struct {
 
 // Content is the new content of an allowed path.
 type Content struct {
-	Path   string
-	Digest redoubt.Digest
+	Path   string         `json:"path"`
+	Digest redoubt.Digest `json:"digest"`
 }
 
 // Inherit takes a new image version into p; lookup says which content a path

@@ -24,6 +24,7 @@ type Learner struct {
 	touched *touched
 	last    map[string]time.Time // per entry, when a connection last was a unit
 	openers map[string]bool      // exec entries that begin units
+	news    []*news              // image versions the console does not show yet
 }
 
 // Outcome is what became of one event.
@@ -72,6 +73,12 @@ func (l *Learner) Rebase(p *Profile) {
 	l.p.Hours |= l.pending.Hours
 	if l.pending.Version != nil {
 		l.p.addVersion(*l.pending.Version)
+	}
+	l.news = slices.DeleteFunc(l.news, func(n *news) bool {
+		return slices.ContainsFunc(p.Versions, func(v Version) bool { return v.Digest == n.version.Digest })
+	})
+	for _, n := range l.news {
+		l.take(n)
 	}
 }
 
@@ -255,9 +262,15 @@ func (l *Learner) Take() (Delta, bool) {
 		d.Entries = append(d.Entries, g.clone())
 	}
 	sortEntries(d.Entries)
+	for _, n := range l.news {
+		if !n.sent {
+			n.sent = true
+			d.News = append(d.News, News{Version: n.version, Seeds: n.seeds, Changed: n.changed})
+		}
+	}
 	l.pending = Delta{Workload: l.p.Workload}
 	clear(l.grown)
-	return d, len(d.Entries) > 0 || d.Units > 0 || d.Version != nil
+	return d, len(d.Entries) > 0 || d.Units > 0 || d.Version != nil || len(d.News) > 0
 }
 
 // Profile returns a copy of the profile as the learner has it, measured.

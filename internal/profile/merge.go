@@ -17,6 +17,10 @@ const maxVersions = 64 // of one workload; the oldest go first
 // returns how many entries were new and how many were not admitted. It does
 // not raise the Revision.
 func Apply(p *Profile, d *Delta, now time.Time) (added, refused int) {
+	for _, n := range d.News {
+		p.addVersion(n.Version)
+		bring(p, n.Seeds, n.Changed)
+	}
 	at := make(map[string]int, len(p.Entries))
 	for i := range p.Entries {
 		at[p.Entries[i].ID] = i
