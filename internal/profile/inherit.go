@@ -78,22 +78,6 @@ func contents(p *Profile) map[string][]redoubt.Digest {
 // Inherited: the owner who rolled the version out stands for them. Arguments
 // and parents stay as narrow as they were.
 func (h *Heritage) Accept(p *Profile, now time.Time) {
-	fresh := map[string]redoubt.Digest{}
-	for _, c := range h.Changed {
-		fresh[c.Path] = c.Digest
-	}
-	for i := range p.Entries {
-		x := p.Entries[i].Exec
-		if x == nil || len(x.Digests) == 0 || fresh[x.Path] == "" {
-			continue
-		}
-		e := p.Entries[i].clone()
-		e.Exec.Digests = unite(e.Exec.Digests, []redoubt.Digest{fresh[x.Path]})
-		if e.Source == Learned {
-			e.Source = Inherited
-		}
-		e.Note = "new content with " + h.Version.Image
-		p.Entries[i] = e
-	}
+	bring(p, h.Version, nil, h.Changed)
 	p.Measure(now)
 }

@@ -19,7 +19,7 @@ const maxVersions = 64 // of one workload; the oldest go first
 func Apply(p *Profile, d *Delta, now time.Time) (added, refused int) {
 	for _, n := range d.News {
 		p.addVersion(n.Version)
-		bring(p, n.Seeds, n.Changed)
+		bring(p, n.Version, n.Seeds, n.Changed)
 	}
 	at := make(map[string]int, len(p.Entries))
 	for i := range p.Entries {

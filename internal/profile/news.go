@@ -43,7 +43,7 @@ func (l *Learner) take(n *news) {
 	for _, e := range l.byID {
 		all.Entries = append(all.Entries, *e)
 	}
-	bring(&all, n.seeds, n.changed)
+	bring(&all, n.version, n.seeds, n.changed)
 	l.byID = make(map[string]*Entry, len(all.Entries))
 	l.x, l.groups = newIndex(), make(groups)
 	for i := range all.Entries {
@@ -54,7 +54,7 @@ func (l *Learner) take(n *news) {
 
 // bring adds what a new image version foretells and the new contents of known
 // programs. Arguments and parents stay as narrow as they were.
-func bring(p *Profile, seeds []Entry, changed []Content) {
+func bring(p *Profile, v Version, seeds []Entry, changed []Content) {
 	fresh := make(map[string]redoubt.Digest, len(changed))
 	for _, c := range changed {
 		fresh[c.Path] = c.Digest
@@ -69,6 +69,7 @@ func bring(p *Profile, seeds []Entry, changed []Content) {
 			if c.Source == Learned {
 				c.Source = Inherited
 			}
+			c.Note = "new content with " + v.Image
 			p.Entries[i] = c
 		}
 	}
