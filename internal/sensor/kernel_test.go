@@ -228,6 +228,10 @@ func statKey(t *testing.T, path string) redoubt.FileKey {
 	if err := syscall.Stat(path, &st); err != nil {
 		t.Fatal(err)
 	}
+	return keyOf(&st)
+}
+
+func keyOf(st *syscall.Stat_t) redoubt.FileKey {
 	major, minor := st.Dev>>8&0xfff, st.Dev&0xff|st.Dev>>12&^0xff
 	return redoubt.FileKey{Dev: major<<20 | minor, Ino: st.Ino, Ctime: st.Ctim.Nano()}
 }

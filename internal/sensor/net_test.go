@@ -93,7 +93,8 @@ func (g *group) act(args ...string) string {
 }
 
 func TestR34_ConnectIsSeenAndRefusedFromInside(t *testing.T) {
-	for _, c := range []struct {
+	w := open(t, Config{})
+	for i, c := range []struct {
 		network, how string
 		proto        redoubt.Proto
 	}{
@@ -102,9 +103,9 @@ func TestR34_ConnectIsSeenAndRefusedFromInside(t *testing.T) {
 		{"udp4", "sendto", redoubt.UDP}, {"udp6", "sendto", redoubt.UDP},
 	} {
 		t.Run(c.how+" "+c.network, func(t *testing.T) {
-			w := open(t, Config{})
-			g, other := newGroup(t, w, 50), newGroup(t, w, 51)
-			if err := w.SetMode(50, Mode{Exec: Allow}); err != nil {
+			slot := Slot(70 + i)
+			g, other := newGroup(t, w, slot), newGroup(t, w, 51)
+			if err := w.SetMode(slot, Mode{Exec: Allow}); err != nil {
 				t.Fatal(err)
 			}
 			to, next := listener(t, c.network), listener(t, c.network)
@@ -121,7 +122,7 @@ func TestR34_ConnectIsSeenAndRefusedFromInside(t *testing.T) {
 			if s.Network.Proto != c.proto || s.Network.Remote != to || s.Denied != "" || s.PID == 0 || s.Path != self(t) || s.Key.File != statKey(t, self(t)) {
 				t.Errorf("sighting %+v of %+v", s, s.Network)
 			}
-			if err := w.SetConnect(50, connectKey(c.proto, to), Deny); err != nil {
+			if err := w.SetConnect(slot, connectKey(c.proto, to), Deny); err != nil {
 				t.Fatal(err)
 			}
 			if got := act(g, to); got != "EPERM" {
@@ -137,7 +138,7 @@ func TestR34_ConnectIsSeenAndRefusedFromInside(t *testing.T) {
 			if denied.Denied != redoubt.BackendConnect || denied.Network.Remote != to {
 				t.Errorf("denied sighting %+v of %+v", denied, denied.Network)
 			}
-			if n := count(w.Tallies(50), func(k Tally) bool { return k.Connect != nil }); n != 1 {
+			if n := count(w.Tallies(slot), func(k Tally) bool { return k.Connect != nil }); n != 1 {
 				t.Errorf("the rule counted %d, want 1", n)
 			}
 		})
@@ -178,10 +179,11 @@ func TestConnectRulesByPrefixAndDefaultDeny(t *testing.T) {
 }
 
 func TestR5_ListenAndAcceptNameTheProcess(t *testing.T) {
-	for _, network := range []string{"tcp4", "tcp6"} {
+	w := open(t, Config{})
+	for i, network := range []string{"tcp4", "tcp6"} {
 		t.Run(network, func(t *testing.T) {
-			w := open(t, Config{})
-			g := newGroup(t, w, 53)
+			slot := Slot(80 + i)
+			g := newGroup(t, w, slot)
 			host := map[string]string{"tcp4": "127.0.0.1:0", "tcp6": "[::1]:0"}[network]
 			srv := g.serve(network, host)
 			s := w.wait(1, g.here(redoubt.EventListen))[0]
@@ -200,7 +202,7 @@ func TestR5_ListenAndAcceptNameTheProcess(t *testing.T) {
 
 			// Known: counted by port, silent.
 			port := redoubt.Port{Proto: redoubt.TCP, Port: srv.addr.Port()}
-			if err := w.SetListen(53, port, Allow); err != nil {
+			if err := w.SetListen(slot, port, Allow); err != nil {
 				t.Fatal(err)
 			}
 			for range 20 {
@@ -214,7 +216,7 @@ func TestR5_ListenAndAcceptNameTheProcess(t *testing.T) {
 			if n := w.count(g.here(redoubt.EventAccept)); n != 2 {
 				t.Errorf("%d accepts were told, want the unknown one and the first known", n)
 			}
-			if n := count(w.Tallies(53), func(k Tally) bool { return k.Listen != nil && *k.Listen == port }); n != 20 {
+			if n := count(w.Tallies(slot), func(k Tally) bool { return k.Listen != nil && *k.Listen == port }); n != 20 {
 				t.Errorf("the rule counted %d of 20", n)
 			}
 		})

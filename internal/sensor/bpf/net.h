@@ -75,8 +75,6 @@ __noinline int told(const struct flow *f, const struct place *at, __u64 which, _
 		if (p)
 			r->proc = *p;
 	}
-	if (kind == K_LISTEN && task)
-		bpf_map_update_elem(&listeners, &lk, &r->proc, BPF_ANY);
 	if (!r->head.known) {
 		r->head.burst = flow_alike(r);
 		r->head.count = throttle(&r->head);
