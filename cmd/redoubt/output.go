@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
@@ -39,7 +41,7 @@ func show(cmd *cobra.Command, format string, v any, text func(w io.Writer, colou
 }
 
 func writeJSON(w io.Writer, v any) error {
-	raw, err := marshal(v, "  ")
+	raw, err := marshal(v, "  ", pair)
 	if err != nil {
 		return err
 	}
@@ -49,7 +51,7 @@ func writeJSON(w io.Writer, v any) error {
 
 // marshal is JSON that also escapes what a terminal might obey and JSON would
 // let through: DEL, C1 controls and text direction marks.
-func marshal(v any, indent string) ([]byte, error) {
+func marshal(v any, indent string, supplementary func(rune) string) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -57,29 +59,40 @@ func marshal(v any, indent string) ([]byte, error) {
 	if err := enc.Encode(v); err != nil {
 		return nil, fmt.Errorf("write JSON: %w", err)
 	}
-	raw := bytes.TrimRight(b.Bytes(), "\n")
-	if !bytes.ContainsFunc(raw, hiding) {
-		return raw, nil
+	return escape(bytes.TrimRight(b.Bytes(), "\n"), func(r rune) string {
+		if r < 0x10000 {
+			return fmt.Sprintf(`\u%04x`, r)
+		}
+		return supplementary(r)
+	}), nil
+}
+
+// pair is how JSON says a rune beyond four hex digits.
+func pair(r rune) string {
+	high, low := utf16.EncodeRune(r)
+	return fmt.Sprintf(`\u%04x\u%04x`, high, low)
+}
+
+func escape(text []byte, as func(rune) string) []byte {
+	if !bytes.ContainsFunc(text, hiding) {
+		return text
 	}
 	var out bytes.Buffer
-	for _, r := range string(raw) {
+	for _, r := range string(text) {
 		if hiding(r) {
-			fmt.Fprintf(&out, `\u%04x`, r)
+			out.WriteString(as(r))
 		} else {
 			out.WriteRune(r)
 		}
 	}
-	return out.Bytes(), nil
+	return out.Bytes()
 }
 
-// hiding runes stay within four hex digits, which \u can say.
-func hiding(r rune) bool {
-	return r >= 0x7f && r < 0xa0 || r < 0x10000 && unicode.Is(unicode.Cf, r)
-}
+func hiding(r rune) bool { return r >= 0x7f && r < 0xa0 || unicode.Is(unicode.Cf, r) }
 
 // writeYAML keeps the order of v's JSON fields.
 func writeYAML(w io.Writer, v any) error {
-	raw, err := marshal(v, "")
+	raw, err := marshal(v, "", func(r rune) string { return string(r) }) // the YAML reader knows no pairs
 	if err != nil {
 		return err
 	}
@@ -88,20 +101,25 @@ func writeYAML(w io.Writer, v any) error {
 		return fmt.Errorf("write YAML: %w", err)
 	}
 	block(&doc)
-	enc := yaml.NewEncoder(w)
+	var b bytes.Buffer
+	enc := yaml.NewEncoder(&b)
 	enc.SetIndent(2)
-	if err := enc.Encode(&doc); err != nil {
+	if err := errors.Join(enc.Encode(&doc), enc.Close()); err != nil {
 		return fmt.Errorf("write YAML: %w", err)
 	}
-	return enc.Close()
+	_, err = w.Write(escape(b.Bytes(), func(r rune) string { return fmt.Sprintf(`\U%08X`, r) }))
+	return err
 }
 
 // block turns the flow style that JSON has into YAML's own, but keeps quotes
-// where the plain form would mean something else.
+// where the plain form would mean something else, or could not be escaped.
 func block(n *yaml.Node) {
 	n.Style = 0
 	if n.Kind == yaml.ScalarNode && n.Tag == "!!str" {
 		n.SetString(n.Value)
+		if strings.ContainsFunc(n.Value, hiding) {
+			n.Style = yaml.DoubleQuotedStyle
+		}
 	}
 	if len(n.Content) == 0 && (n.Kind == yaml.SequenceNode || n.Kind == yaml.MappingNode) {
 		n.Style = yaml.FlowStyle

@@ -34,6 +34,15 @@ func plain(s string) string {
 	return b.String()
 }
 
+// plainLines is plain that keeps line ends, for messages of several lines.
+func plainLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = plain(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
 // hostile runes are controls (C0, DEL, C1), formats such as bidirectional
 // overrides and zero-width marks, line separators and whatever has no shape.
 func hostile(r rune) bool {

@@ -189,7 +189,7 @@ func (t *tail) alert(a *redoubt.Alert) error {
 }
 
 func (t *tail) object(kind, id string, v any) error {
-	raw, err := marshal(api.StreamMessage{Type: kind, ID: id, Data: v}, "")
+	raw, err := marshal(api.StreamMessage{Type: kind, ID: id, Data: v}, "", pair)
 	if err != nil {
 		return err
 	}
