@@ -39,10 +39,10 @@ type Config struct {
 	Registry *prometheus.Registry // nil is a new one
 	Version  string
 
-	// Join makes of a one-time secret and the id of the enrolment the token
-	// that a new node needs, with what pins this console, and the command to
-	// paste there. Without it there are no join tokens.
-	Join func(id, secret string) (token, command string)
+	// Join makes of a one-time secret the token that a new node needs, with
+	// an id of its own and what pins this console, and the command to paste
+	// there. Without it there are no join tokens.
+	Join func(secret string) (token, command string)
 	// Forgotten hears of a node that was deleted, to end its connection.
 	Forgotten func(redoubt.NodeID)
 
@@ -64,7 +64,7 @@ type Console struct {
 	clock    func() time.Time
 	version  string
 
-	joinText  func(id, secret string) (token, command string)
+	joinText  func(secret string) (token, command string)
 	forgotten func(redoubt.NodeID)
 	keep      time.Duration
 	maxEvents int64

@@ -10,7 +10,6 @@ import (
 	"redoubt.dev/redoubt/internal/fault"
 	"redoubt.dev/redoubt/internal/identity"
 	"redoubt.dev/redoubt/internal/link"
-	"redoubt.dev/redoubt/internal/link/pki"
 	"redoubt.dev/redoubt/internal/redoubt"
 )
 
@@ -28,7 +27,7 @@ func (c *Console) join(ctx context.Context, _ *struct{}) (*out[api.JoinToken], e
 			return err
 		}
 		made.Expires = until
-		made.Secret, made.Command = c.joinText(randomID(), secret.Reveal())
+		made.Secret, made.Command = c.joinText(secret.Reveal())
 		return c.note(ctx, "node.join-token", "", nil, struct {
 			Expires string `json:"expires"`
 		}{stamp(until)})
@@ -73,13 +72,13 @@ func (c *Console) Enrol(ctx context.Context, r link.EnrolRequest) (redoubt.NodeI
 	return id, err
 }
 
-// Admit is link.ServerConfig's: it says whether a node with a valid
-// certificate is still welcome.
-func (c *Console) Admit(_ context.Context, p pki.Peer) error {
+// Admit is for link.ServerConfig: it says whether a node with a valid
+// certificate, made in that enrolment, is still welcome.
+func (c *Console) Admit(id redoubt.NodeID, enrolment string) error {
 	c.model.mu.RLock()
 	defer c.model.mu.RUnlock()
-	if n := c.model.nodes[p.Node]; n == nil || n.Enrolment != p.Enrolment {
-		return fault.New(fault.Denied, "node %s was removed at the console or has enrolled anew; enrol it with a new join token", p.Node)
+	if n := c.model.nodes[id]; n == nil || n.Enrolment != enrolment {
+		return fault.New(fault.Denied, "node %s was removed at the console or has enrolled anew; enrol it with a new join token", id)
 	}
 	return nil
 }

@@ -79,7 +79,7 @@ func newRigAt(t testing.TB, path string, now time.Time) *rig {
 	who := identity.New(identity.Config{Store: s, Log: logger, Now: r.clock})
 	r.Console, err = New(Config{
 		Store: s, Identity: who, Audit: audit.New(s, r.clock), UI: testUI, Logger: logger, Clock: r.clock, Version: "test",
-		Join: func(_, secret string) (string, string) {
+		Join: func(secret string) (string, string) {
 			return "token-" + secret, "redoubt defender --join token-" + secret
 		},
 	})

@@ -9,7 +9,6 @@ import (
 	"redoubt.dev/redoubt/internal/api"
 	"redoubt.dev/redoubt/internal/guard"
 	"redoubt.dev/redoubt/internal/link"
-	"redoubt.dev/redoubt/internal/link/pki"
 	"redoubt.dev/redoubt/internal/profile"
 	"redoubt.dev/redoubt/internal/redoubt"
 )
@@ -270,15 +269,15 @@ func TestNodeEnrolsOnceAndIsForgotten(t *testing.T) {
 	if _, err := r.Enrol(t.Context(), link.EnrolRequest{ID: "e2", Secret: secret, Hostname: "eve"}); err == nil {
 		t.Error("a join token worked twice")
 	}
-	if err := r.admits(id, "e1"); err != nil {
+	if err := r.Admit(id, "e1"); err != nil {
 		t.Errorf("the node is not admitted: %v", err)
 	}
 	r.push(link.Batch{Node: id, Status: r.status()})
-	if err := r.admits(id, "e1"); err != nil {
+	if err := r.Admit(id, "e1"); err != nil {
 		t.Errorf("the node is not admitted after its first report: %v", err)
 	}
 	must[struct{}](r, http.MethodDelete, "/api/v1/nodes/"+string(id), nil)
-	if err := r.admits(id, "e1"); err == nil {
+	if err := r.Admit(id, "e1"); err == nil {
 		t.Error("a deleted node is admitted")
 	}
 	tok = must[api.JoinToken](r, http.MethodPost, "/api/v1/nodes/join", nil)
@@ -286,11 +285,7 @@ func TestNodeEnrolsOnceAndIsForgotten(t *testing.T) {
 	if err != nil || again != id {
 		t.Fatalf("enrolled anew as %q: %v", again, err)
 	}
-	if r.admits(id, "e1") == nil || r.admits(id, "e3") != nil {
+	if r.Admit(id, "e1") == nil || r.Admit(id, "e3") != nil {
 		t.Error("the certificate from before is admitted, or the new one is not")
 	}
-}
-
-func (r *rig) admits(id redoubt.NodeID, enrolment string) error {
-	return r.Admit(r.t.Context(), pki.Peer{Node: id, Enrolment: enrolment})
 }
