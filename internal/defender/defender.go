@@ -141,6 +141,7 @@ func (d *Defender) Run(ctx context.Context) error {
 func (d *Defender) changed(ctx context.Context, c workload.Change) {
 	d.registry.Apply(c)
 	if !c.Gone {
+		d.welcome(&c.Workload)
 		d.mu.Lock()
 		d.prepare(d.tenantOf(&c.Workload), &c.Workload)
 		d.mu.Unlock()

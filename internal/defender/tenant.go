@@ -29,6 +29,7 @@ type tenant struct {
 	stale     bool                         // the kernel's rules are older than policies or profile
 	instances map[string]*redoubt.Workload // known here, running or about to
 	lives     map[string]*life             // of those, the running ones
+	versions  map[redoubt.Digest]bool      // image versions looked at
 	servers   []string                     // programs that listen
 	files     []kernel.Located             // programs that profile and policies name, where anything may be refused
 	bound     map[ruleKey]string           // kernel rules that stand for profile entries
@@ -58,7 +59,7 @@ type life struct {
 }
 
 func newTenant(ref redoubt.WorkloadRef, slot sensor.Slot, p *profile.Profile) *tenant {
-	t := &tenant{ref: ref, slot: slot, instances: map[string]*redoubt.Workload{}, lives: map[string]*life{}, bound: map[ruleKey]string{}}
+	t := &tenant{ref: ref, slot: slot, instances: map[string]*redoubt.Workload{}, lives: map[string]*life{}, versions: map[redoubt.Digest]bool{}, bound: map[ruleKey]string{}}
 	t.learner = profile.NewLearner(p)
 	t.state, t.revision = p.State, p.Revision
 	t.compile(time.Now())

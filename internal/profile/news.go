@@ -75,10 +75,11 @@ func bring(p *Profile, v Version, seeds []Entry, changed []Content) {
 	}
 	for i := range seeds {
 		s := seeds[i].clone()
+		s.Source = Seeded
 		if s.Check() != nil {
 			continue
 		}
-		s.ID, s.Source = s.Identify(), Seeded
+		s.ID = s.Identify()
 		if k, known := at[s.ID]; known {
 			if s.Exec != nil && len(p.Entries[k].Exec.Digests) > 0 {
 				c := p.Entries[k].clone()

@@ -56,7 +56,9 @@ type Workload struct {
 	PID        int               `json:"pid,omitempty"`       // its first process as the node sees it
 	Entrypoint []string          `json:"entrypoint,omitempty"`
 	Command    []string          `json:"command,omitempty"`
-	Health     []string          `json:"health,omitempty"` // health-check command, run by the engine from outside
+	Health     []string          `json:"health,omitempty"`      // health-check command, run by the engine from outside
+	Cwd        string            `json:"cwd,omitempty"`         // working directory its command starts in
+	SearchPath string            `json:"search_path,omitempty"` // PATH of its environment
 	Exposes    []Port            `json:"exposes,omitempty"`
 	Addresses  []string          `json:"addresses,omitempty"` // IPs other workloads reach it at
 	Layers     []string          `json:"-"`                   // image layer directories on the node, uppermost first

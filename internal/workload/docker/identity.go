@@ -44,6 +44,7 @@ func (w *watcher) describe(ctx context.Context, c *container.InspectResponse) re
 		x.Labels = labels(cfg.Labels)
 		x.Entrypoint = words(cfg.Entrypoint)
 		x.Command = words(cfg.Cmd)
+		x.Cwd, x.SearchPath = clip(cfg.WorkingDir, maxText), searchPath(cfg.Env)
 		x.Exposes = exposes(cfg.ExposedPorts)
 		if cfg.Healthcheck != nil {
 			x.Health = words(health(cfg.Healthcheck.Test, cfg.Shell))
@@ -63,6 +64,16 @@ func (w *watcher) describe(ctx context.Context, c *container.InspectResponse) re
 	x.Cgroup = cgroupPath(c.ID, parent, w.systemd)
 	w.addState(&x, c)
 	return x
+}
+
+// searchPath is the PATH of an environment; the last one counts.
+func searchPath(env []string) (path string) {
+	for _, e := range env {
+		if v, ok := strings.CutPrefix(e, "PATH="); ok {
+			path = clip(v, maxText)
+		}
+	}
+	return path
 }
 
 // addState fills in what holds only while the container runs.
