@@ -1,5 +1,5 @@
 import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import type { QueryKey } from '@tanstack/react-query';
+import type { QueryClient, QueryKey } from '@tanstack/react-query';
 import { ApiError, get, send, setCsrf } from './client';
 import type { Params } from './client';
 import { keys } from './keys';
@@ -80,14 +80,19 @@ function useChange<A, R>(act: (arg: A) => Promise<R>, ...stale: string[]) {
   });
 }
 
+/** Another person: what was fetched for the one before is forgotten. */
+function become(client: QueryClient, s: t.Session | null) {
+  client.removeQueries({ predicate: (q) => q.queryKey[0] !== keys.session[0] });
+  client.setQueryData(keys.session, s);
+}
+
 function useOpenSession<A>(target: string) {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (who: A) => send<t.Session>('POST', target, who),
     onSuccess: (s) => {
       setCsrf(s.csrf);
-      client.clear();
-      client.setQueryData(keys.session, s);
+      become(client, s);
     },
   });
 }
@@ -101,8 +106,7 @@ export function useLogout() {
     mutationFn: () => send<void>('DELETE', '/session'),
     onSettled: () => {
       setCsrf('');
-      client.clear();
-      client.setQueryData(keys.session, null);
+      become(client, null);
     },
   });
 }

@@ -49,7 +49,7 @@ const themeIcons = { system: <AdjustIcon />, light: <SunIcon />, dark: <MoonIcon
 function Top({ help }: { help: () => void }) {
   const [theme, next] = useTheme();
   return (
-    <Masthead display={{ default: 'inline' }}>
+    <Masthead className="rd-masthead" display={{ default: 'inline' }}>
       <MastheadMain>
         <MastheadToggle>
           <PageToggleButton variant="plain" aria-label="Navigation"><BarsIcon /></PageToggleButton>

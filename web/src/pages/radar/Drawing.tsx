@@ -93,20 +93,20 @@ const Node = memo(function Node({ element, of: { node: n, x, y }, selected, focu
   const worst = n.alerts > 0 ? (n.worst ?? 'low') : undefined;
   const look = ['rd-node', `rd-kind-${n.kind}`, `rd-state-${n.state || 'none'}`, worst && `rd-worst-${worst}`, n.isolated && 'rd-cut', selected && 'rd-selected', focused && 'rd-focused', dim && 'rd-dim'].filter(Boolean).join(' ');
   return (
-    <g id={element} data-node={n.id} className={look} transform={`translate(${x} ${y})`} role="option" aria-selected={selected} aria-label={describe(n)}>
-      <rect className="rd-hit" x={-80} y={-38} width={160} height={76} />
+    <g data-node={n.id} className={look} transform={`translate(${x} ${y})`}>
+      <rect id={element} className="rd-hit" x={-80} y={-38} width={160} height={76} role="option" aria-selected={selected} aria-label={describe(n)} />
       {n.kind === 'container' && <circle className="rd-shape" r={radius} />}
       {n.kind === 'service' && <rect className="rd-shape" x={-18} y={-18} width={36} height={36} rx={5} />}
       {n.kind === 'host' && <path className="rd-shape" d="M-20 12 v-28 h40 v28 z M-26 18 h52" />}
       {n.kind === 'outside' && <path className="rd-shape" d="M0 -20 L20 0 L0 20 L-20 0 Z" />}
-      <text className="rd-sign" y={5} textAnchor="middle">{n.isolated ? '✂' : n.kind === 'outside' ? '' : (signs[n.state ?? ''] ?? '')}</text>
+      <text aria-hidden="true" className="rd-sign" y={5} textAnchor="middle">{n.isolated ? '✂' : n.kind === 'outside' ? '' : (signs[n.state ?? ''] ?? '')}</text>
       {worst && (
-        <g className="rd-badge" transform="translate(17 -17)">
+        <g aria-hidden="true" className="rd-badge" transform="translate(17 -17)">
           <circle r={10} />
           <text y={4} textAnchor="middle">{n.alerts > 99 ? '99+' : n.alerts}</text>
         </g>
       )}
-      <text className="rd-name" y={36} textAnchor="middle">{shorten(escapeText(n.name), 24)}{n.instances > 1 ? ` ×${n.instances}` : ''}</text>
+      <text aria-hidden="true" className="rd-name" y={36} textAnchor="middle">{shorten(escapeText(n.name), 24)}{n.instances > 1 ? ` ×${n.instances}` : ''}</text>
     </g>
   );
 });
