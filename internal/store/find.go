@@ -22,6 +22,7 @@ const (
 	mergedRows    = 20_000  // rows one page looks at in a merge
 	walkedIDs     = 200_000 // ids one page walks over
 	firstWalk     = 5_000   // ids in the first step of a walk; later ones double
+	probedShapes  = 500     // shapes looked into before the word index is asked
 	readShapes    = 1_500   // shapes one page looks into for a text
 	namedRefs     = 5_000   // most containers one name or id prefix stands for
 	maxLimit      = 1000

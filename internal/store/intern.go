@@ -12,6 +12,7 @@ const (
 	atomsCached   = 1 << 15
 	streamsCached = 1 << 13
 	shapesCached  = 1 << 12
+	bodiesCached  = 1 << 12
 	refsCached    = 1 << 12
 	cachedBody    = 1 << 10 // longer bodies are looked up each time: the caches are bounded in bytes, too
 )
@@ -37,6 +38,7 @@ func newInterns() interns {
 // rows that were taken back or pruned.
 func (s *Store) forget() {
 	s.interns = newInterns()
+	s.atoms.clear()
 	s.shapes.clear()
 	s.refs.clear()
 	s.streams.clear()

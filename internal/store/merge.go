@@ -10,16 +10,29 @@ import (
 
 // run returns at most limit rows and the id to go on below, 0 at the end.
 func (s *Store) run(r rows, p *plan, text string, limit int) (found []eventRow, last int64, err error) {
-	if p.text != "" {
-		runs, many, err := p.shapeRuns(r)
-		if err != nil {
-			return nil, 0, err
-		}
-		if !many {
-			return s.merge(r, p, "shape", runs, limit)
-		}
-		p.looked = looked{words: searchWords(text), shapes: make(map[int64]bool)}
+	if p.text == "" {
+		return s.browse(r, p, limit)
 	}
+	// What is common is soon found by looking, what is not by asking the index:
+	// for a common word the index would gather all its shapes first.
+	p.looked = looked{words: searchWords(text), shapes: make(map[int64]bool), most: probedShapes}
+	if found, last, err = s.browse(r, p, limit); err != nil || len(found) == limit || last == 0 {
+		return found, last, err
+	}
+	runs, many, err := p.shapeRuns(r)
+	if err != nil {
+		return nil, 0, err
+	}
+	if many {
+		p.looked.most, p.looked.rows = readShapes, 0
+		return s.browse(r, p, limit)
+	}
+	p.looked = looked{}
+	return s.merge(r, p, "shape", runs, limit)
+}
+
+// browse goes through the events of the plan's streams.
+func (s *Store) browse(r rows, p *plan, limit int) (found []eventRow, last int64, err error) {
 	if p.all || len(p.streams) > mergedStreams {
 		return s.walk(r, p, limit)
 	}
@@ -132,6 +145,7 @@ func (s *Store) admits(r rows, p *plan, row *eventRow) (ok bool, err error) {
 	if !ok || err != nil || p.looked.words == nil {
 		return ok, err
 	}
+	p.looked.rows++
 	holds, known := p.looked.shapes[row.shape]
 	if !known {
 		sh, err := s.readShape(r, row.shape)
@@ -152,9 +166,13 @@ func (s *Store) admits(r rows, p *plan, row *eventRow) (ok bool, err error) {
 type looked struct {
 	words  []string // nil: nothing to look for
 	shapes map[int64]bool
+	rows   int
+	most   int // shapes to look into, and a tenth of the rows
 }
 
-func (l *looked) enough() bool { return len(l.shapes) >= readShapes }
+func (l *looked) enough() bool {
+	return l.words != nil && (len(l.shapes) >= l.most || l.rows >= 10*l.most)
+}
 
 // walk reads the ids of p downwards, in steps that grow, for filters that most
 // rows or very many streams pass.

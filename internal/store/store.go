@@ -38,6 +38,7 @@ type Store struct {
 	touched map[int64]bool // atoms used while a sweep is on; nil otherwise
 
 	salt    [16]byte
+	atoms   *cache[int64, []byte]
 	shapes  *cache[int64, *shape]
 	refs    *cache[int64, *refRow]
 	streams *cache[int64, streamKey]
@@ -58,6 +59,7 @@ func Open(path string, log *slog.Logger) (*Store, error) {
 	s := &Store{
 		path: path, log: log, now: time.Now, locked: locked,
 		stmts:   make(map[string]*sql.Stmt),
+		atoms:   newCache[int64, []byte](bodiesCached),
 		shapes:  newCache[int64, *shape](shapesCached),
 		refs:    newCache[int64, *refRow](refsCached),
 		streams: newCache[int64, streamKey](streamsCached),

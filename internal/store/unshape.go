@@ -18,7 +18,7 @@ func (s *Store) readShape(r rows, id int64) (*shape, error) {
 	}
 	size := len(body)
 	sh, err := decodeShape(body, func(id int64) ([]byte, error) {
-		b, err := atomBody(r, id)
+		b, err := s.readAtom(r, id)
 		size += len(b)
 		return b, err
 	})
@@ -29,6 +29,18 @@ func (s *Store) readShape(r rows, id int64) (*shape, error) {
 		s.shapes.put(id, sh)
 	}
 	return sh, nil
+}
+
+// readAtom is atomBody, remembered: what a new shape is made of is mostly known.
+func (s *Store) readAtom(r rows, id int64) ([]byte, error) {
+	if b, ok := s.atoms.get(id); ok {
+		return b, nil
+	}
+	b, err := atomBody(r, id)
+	if err == nil && len(b) <= cachedBody {
+		s.atoms.put(id, b)
+	}
+	return b, err
 }
 
 // cachedShape is the most bytes of a shape kept in memory.
