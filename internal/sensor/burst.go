@@ -1,6 +1,7 @@
 package sensor
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -10,6 +11,7 @@ import (
 // so that those the kernel only counted can be told with their number.
 type bursts struct {
 	like map[uint64]Sighting
+	lost atomic.Uint64 // held back, but nobody knows any more what they were
 }
 
 // burstsKept bounds like; the kernel's own table is as large.
@@ -52,10 +54,15 @@ func (b *bursts) sweep(m *ebpf.Map, sink func(*Sighting)) bool {
 		if err := m.LookupAndDelete(key, &v); err != nil {
 			continue
 		}
-		if s, ok := b.like[key]; ok && v.Held > 0 {
+		s, ok := b.like[key]
+		switch {
+		case v.Held == 0:
+		case ok:
 			s.Count = int(v.Held)
 			s.Time = bootTime().Add(time.Duration(v.Since))
 			sink(&s)
+		default:
+			b.lost.Add(v.Held)
 		}
 		delete(b.like, key)
 	}

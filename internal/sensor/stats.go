@@ -22,7 +22,7 @@ type Stats struct {
 
 // Stats reads the kernel's counters.
 func (s *Sensor) Stats() Stats {
-	st := Stats{Events: s.stat(statSent), Known: s.stat(statKnown), Lost: s.stat(statLost), Merged: s.stat(statHeld)}
+	st := Stats{Events: s.stat(statSent), Known: s.stat(statKnown), Lost: s.stat(statLost) + s.bursts.lost.Load(), Merged: s.stat(statHeld)}
 	for _, p := range append(append([]*ebpf.Program(nil), s.programs...), s.drops...) {
 		if ps, err := p.Stats(); err == nil {
 			st.KernelNS += uint64(ps.Runtime)

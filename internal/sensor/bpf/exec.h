@@ -177,18 +177,18 @@ static __always_inline __u8 choose(struct rule *r, __u8 mode)
 static __always_inline __u32 place(struct task_struct *task, struct exec_scratch *s, struct file *file,
 				   const char *filename, const char *interp)
 {
-	struct path pwd = BPF_CORE_READ(task, fs, pwd);
 	__u32 cursor = ALIGN8(s->rec.args_len), n;
 	struct way w = {};
 
-	start(&w, task, file);
+	start((__u64)task, (__u64)file, &w);
 	if (s->rec.head.flags & F_UNREAD)
 		n = bpf_probe_read_kernel_str(s->data + AT(cursor), PATH_KEPT, filename);
 	else
 		n = walk_long((void *)(s->data + AT(cursor)), &w);
 	s->rec.path_len = n = n <= PATH_KEPT + NAME_MAX ? n : 0;
 	cursor = ALIGN8(cursor + n);
-	from(&w, &pwd);
+	w.mnt = (__u64)BPF_CORE_READ(task, fs, pwd.mnt);
+	w.dentry = (__u64)BPF_CORE_READ(task, fs, pwd.dentry);
 	s->rec.cwd_len = n = walk_long((void *)(s->data + AT(cursor)), &w);
 	cursor = ALIGN8(cursor + n);
 	if (s->rec.head.flags & F_SCRIPT) {

@@ -9,12 +9,13 @@
 
 #define get(dst, src) bpf_probe_read_kernel(&(dst), sizeof(dst), (const void *)(src))
 
-static __always_inline void stat_add(__u32 i, __u64 n)
+__noinline int stat_add(__u32 i, __u64 n)
 {
 	__u64 *v = bpf_map_lookup_elem(&stats, &i);
 
 	if (v)
 		*v += n;
+	return 0;
 }
 
 // Each in a function of its own, lest the compiler move an offset that this
@@ -230,21 +231,21 @@ __noinline __u32 walk_short(struct short_names *to, struct way *w)
 	return to && w ? walk(to->b, FLOW_PATH, w) : 0;
 }
 
-static __always_inline void from(struct way *w, struct path *p)
+// start sets out from a file to the root of a process.
+__noinline int start(__u64 task, __u64 file, struct way *w)
 {
-	w->mnt = (__u64)p->mnt;
-	w->dentry = (__u64)p->dentry;
+	struct task_struct *t = (void *)task;
+	struct file *f = (void *)file;
+
+	if (!w)
+		return 0;
+	w->mnt = (__u64)BPF_CORE_READ(f, f_path.mnt);
+	w->dentry = (__u64)BPF_CORE_READ(f, f_path.dentry);
+	w->root_mnt = (__u64)BPF_CORE_READ(t, fs, root.mnt);
+	w->root_dentry = (__u64)BPF_CORE_READ(t, fs, root.dentry);
 	w->off = 0;
-}
-
-static __always_inline void start(struct way *w, struct task_struct *task, struct file *f)
-{
-	struct path p = BPF_CORE_READ(f, f_path), root = BPF_CORE_READ(task, fs, root);
-
-	w->root_mnt = (__u64)root.mnt;
-	w->root_dentry = (__u64)root.dentry;
 	w->cut = 0;
-	from(w, &p);
+	return 0;
 }
 
 __noinline int task_file(__u64 task, struct filekey *key)

@@ -67,7 +67,7 @@ int BPF_PROG(exec_asked, struct linux_binprm *bprm, int ret)
 		bpf_ringbuf_discard(out, 0);
 		return -1;
 	}
-	start(&w, task, file);
+	start((__u64)task, (__u64)file, &w);
 	r->path_len = walk_long(&out->path, &w);
 	if (w.cut)
 		r->head.flags |= F_CUT;

@@ -16,11 +16,13 @@ static __always_inline void mapped(__u8 *to, __u32 v4)
 	__builtin_memcpy(to + 12, &v4, 4);
 }
 
-static __always_inline __u64 flow_alike(const struct net_rec *r)
+__noinline __u64 flow_alike(const struct net_rec *r)
 {
 	struct sip s;
 	__u64 w[2];
 
+	if (!r)
+		return 0;
 	sip_start(&s, secret[0], secret[1]);
 	sip_word(&s, (__u64)r->head.kind << 32 | r->head.denied << 8 | r->flow.proto);
 	sip_word(&s, r->head.cgroup);
@@ -33,12 +35,43 @@ static __always_inline __u64 flow_alike(const struct net_rec *r)
 	return sip_end(&s);
 }
 
+// exe_path writes the path of a process's program into a record.
+__noinline int exe_path(__u64 task, struct net_rec *r)
+{
+	struct way w = {};
+
+	if (!r)
+		return 0;
+	start(task, (__u64)BPF_CORE_READ((struct task_struct *)task, mm, exe_file), &w);
+	r->path_len = walk_short(&r->path, &w);
+	if (w.cut)
+		r->head.flags |= F_CUT;
+	return 0;
+}
+
+// server copies what is known of the process that listens where f ends.
+__noinline int server(const struct flow *f, const struct place *at, struct proc *to)
+{
+	struct listener_key k = {};
+	struct proc *p;
+
+	if (!f || !at || !to)
+		return 0;
+	k.cgroup = at->own;
+	k.netns = at->flags;
+	k.port = f->lport;
+	k.proto = f->proto;
+	p = bpf_map_lookup_elem(&listeners, &k);
+	if (p)
+		*to = *p;
+	return 0;
+}
+
 // told sends one connection. task is null where no process is at hand.
 __noinline int told(const struct flow *f, const struct place *at, __u64 which, __u64 how)
 {
 	struct task_struct *task = (void *)which;
 	struct net_rec *r;
-	struct listener_key lk = {};
 	__u32 kind = (__u32)how;
 
 	if (!f || !at)
@@ -61,19 +94,12 @@ __noinline int told(const struct flow *f, const struct place *at, __u64 which, _
 	r->head.denied = how >> 32;
 	r->head.known = how >> 40;
 	r->head.count = 1;
-	lk.cgroup = at->own;
-	lk.netns = at->flags;
-	lk.port = f->lport;
-	lk.proto = f->proto;
 	if (task) {
 		describe(which, &r->proc);
 		task_file(which, &r->proc.file);
 		task_file((__u64)BPF_CORE_READ(task, real_parent), &r->proc.above);
 	} else {
-		struct proc *p = bpf_map_lookup_elem(&listeners, &lk);
-
-		if (p)
-			r->proc = *p;
+		server(f, at, &r->proc);
 	}
 	if (!r->head.known) {
 		r->head.burst = flow_alike(r);
@@ -83,14 +109,8 @@ __noinline int told(const struct flow *f, const struct place *at, __u64 which, _
 			return 0;
 		}
 	}
-	if (task) {
-		struct way w = {};
-
-		start(&w, task, BPF_CORE_READ(task, mm, exe_file));
-		r->path_len = walk_short(&r->path, &w);
-		if (w.cut)
-			r->head.flags |= F_CUT;
-	}
+	if (task)
+		exe_path(which, r);
 	bpf_ringbuf_submit(r, 0);
 	stat_add(S_SENT, 1);
 	return 0;
