@@ -31,13 +31,18 @@ type segment struct {
 	places []place // of records not acked, oldest first
 }
 
-// place is where a record lies.
+// place is where a record lies. It is kept in memory for every record, of which
+// a day without console may leave a million: 24 bytes each.
 type place struct {
-	offset int64
-	size   int // with its header
 	seq    uint64
-	time   time.Time
-	count  int
+	offset uint32 // a segment ends soon after 8 MiB
+	size   uint32 // with its header
+	time   uint32 // seconds since 1970
+	count  uint32
+}
+
+func (r *Record) place(offset int64) place {
+	return place{seq: r.Seq, offset: uint32(offset), size: uint32(headerSize + len(r.Payload)), time: uint32(r.Time.Unix()), count: uint32(r.Count)}
 }
 
 func newSegment(dir string, seq uint64) (*segment, error) {
@@ -88,7 +93,7 @@ func scan(r io.ReaderAt) (places []place, end int64) {
 			return places, end
 		}
 		last = rec.Seq
-		places = append(places, place{offset: end, size: size, seq: rec.Seq, time: rec.Time, count: rec.Count})
+		places = append(places, rec.place(end))
 		end += int64(size)
 	}
 }
@@ -134,13 +139,13 @@ func (g *segment) append(r Record) error {
 	if _, err := g.file.WriteAt(b, g.size); err != nil {
 		return errors.Join(err, g.file.Truncate(g.size))
 	}
-	g.places = append(g.places, place{offset: g.size, size: len(b), seq: r.Seq, time: r.Time, count: r.Count})
+	g.places = append(g.places, r.place(g.size))
 	g.size += int64(len(b))
 	return nil
 }
 
 func (g *segment) read(p place) (Record, error) {
-	r, _, err := readRecord(g.file, p.offset)
+	r, _, err := readRecord(g.file, int64(p.offset))
 	if err == nil && r.Seq != p.seq {
 		err = errDamaged
 	}

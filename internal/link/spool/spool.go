@@ -12,8 +12,8 @@
 // whatever was lost before.
 //
 // Where the disk refuses a write, records wait in memory up to Config.Memory
-// and move to nobody's loss but a crash's; past that the newest are dropped and
-// counted.
+// and move to disk once it takes them; a crash loses them. Past that the newest
+// are dropped and counted.
 package spool
 
 import (
@@ -172,7 +172,7 @@ func (s *Spool) Append(count int, payload []byte) (uint64, error) {
 		s.stats.Error = err.Error()
 	}
 	if s.memoryBytes()+int64(len(payload)) > s.cfg.Memory {
-		s.drop(count)
+		s.drop(uint32(count))
 		return 0, fmt.Errorf("append to spool: disk refuses (%s) and memory is full", s.stats.Error)
 	}
 	r.Payload = slices.Clone(payload)
@@ -217,7 +217,7 @@ func (s *Spool) trim(now time.Time) {
 	for len(s.segments) > 0 {
 		g := s.segments[0]
 		full := s.bytes() > s.cfg.Bytes && len(s.segments) > 1
-		old := len(g.places) > 0 && now.Sub(g.places[len(g.places)-1].time) > s.cfg.Age
+		old := len(g.places) > 0 && now.Sub(time.Unix(int64(g.places[len(g.places)-1].time), 0)) > s.cfg.Age
 		if !full && !old {
 			return
 		}
@@ -233,9 +233,9 @@ func (s *Spool) trim(now time.Time) {
 	}
 }
 
-func (s *Spool) drop(events int) {
+func (s *Spool) drop(events uint32) {
 	s.stats.Dropped += uint64(events)
-	s.dropped += events
+	s.dropped += int(events)
 }
 
 func (s *Spool) bytes() (n int64) {
@@ -321,7 +321,7 @@ func (s *Spool) Stats() Stats {
 	for _, g := range s.segments {
 		st.Records += len(g.places)
 		for _, p := range g.places {
-			st.Events += p.count
+			st.Events += int(p.count)
 		}
 	}
 	return st

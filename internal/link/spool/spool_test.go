@@ -287,7 +287,7 @@ func FuzzScan(f *testing.F) {
 			t.Fatalf("scan ends at %d of %d bytes", end, len(raw))
 		}
 		for _, p := range places {
-			if _, _, err := readRecord(bytes.NewReader(raw), p.offset); err != nil {
+			if _, _, err := readRecord(bytes.NewReader(raw), int64(p.offset)); err != nil {
 				t.Fatalf("record at %d was listed and does not read: %v", p.offset, err)
 			}
 		}
