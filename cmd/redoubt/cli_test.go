@@ -48,8 +48,8 @@ func (a *answers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(body)
 }
 
-// run runs a command line against bodies and returns what it printed.
-func run(t *testing.T, bodies map[string]any, args ...string) (out string, asked []string, err error) {
+// invoke runs a command line against bodies and returns what it printed.
+func invoke(t *testing.T, bodies map[string]any, args ...string) (out string, asked []string, err error) {
 	t.Helper()
 	a := &answers{bodies: bodies}
 	s := httptest.NewServer(a)
@@ -99,7 +99,7 @@ func TestNothingFromOutsideReachesTheTerminalUnescaped(t *testing.T) {
 		"GET /alerts/a1/why": map[string]any{"event": e, "verdict": e.Verdict, "advice": nasty, "rules": []any{map[string]any{"rule": nasty, "why": nasty}}},
 	}
 	for _, args := range [][]string{{"get", "events"}, {"get", "events", "-o", "json"}, {"get", "events", "-o", "yaml"}, {"describe", "event", "e1"}, {"get", "alerts"}, {"describe", "alert", "a1"}, {"why", "a1"}} {
-		out, _, err := run(t, bodies, args...)
+		out, _, err := invoke(t, bodies, args...)
 		if err != nil || out == "" {
 			t.Errorf("%v: %v", args, err)
 		}
@@ -114,7 +114,7 @@ func TestNothingFromOutsideReachesTheTerminalUnescaped(t *testing.T) {
 func TestTablesFitIn100Columns(t *testing.T) {
 	e := nastyEvent()
 	e.Process.Args = []string{"sh", strings.Repeat("長い", 300)}
-	out, _, err := run(t, map[string]any{"GET /events": page(e, nastyEvent())}, "get", "events")
+	out, _, err := invoke(t, map[string]any{"GET /events": page(e, nastyEvent())}, "get", "events")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestTablesFitIn100Columns(t *testing.T) {
 }
 
 func TestI3_JSONIsOneArrayOfObjects(t *testing.T) {
-	out, _, err := run(t, map[string]any{"GET /events": page(nastyEvent())}, "get", "events", "-o", "json")
+	out, _, err := invoke(t, map[string]any{"GET /events": page(nastyEvent())}, "get", "events", "-o", "json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func TestI3_JSONIsOneArrayOfObjects(t *testing.T) {
 		}
 	}
 	for _, r := range resources() {
-		out, _, err := run(t, map[string]any{"GET /" + r.name: page[any]()}, "get", r.name, "-o", "json")
+		out, _, err := invoke(t, map[string]any{"GET /" + r.name: page[any]()}, "get", r.name, "-o", "json")
 		if err != nil || out != "[]\n" {
 			t.Errorf("empty get %s: %q, %v", r.name, out, err)
 		}
@@ -179,12 +179,12 @@ func TestI3_ExitCodes(t *testing.T) {
 		{"apply -f /nowhere/at/all.yaml", nil, 2},
 		{"version", nil, 0},
 	} {
-		if _, _, err := run(t, c.bodies, strings.Fields(c.args)...); exitCode(err) != c.want {
+		if _, _, err := invoke(t, c.bodies, strings.Fields(c.args)...); exitCode(err) != c.want {
 			t.Errorf("%s exits %d (%v), want %d", c.args, exitCode(err), err, c.want)
 		}
 	}
 	t.Setenv("HOME", t.TempDir())
-	if _, _, err := run(t, nil); err != nil {
+	if _, _, err := invoke(t, nil); err != nil {
 		t.Errorf("help: %v", err)
 	}
 }
@@ -198,7 +198,7 @@ func TestApplyIsAllOrNothing(t *testing.T) {
 	os.WriteFile(filepath.Join(dir, "good.yaml"), []byte(policyText("good")), 0o600)
 	bad := policyText("first") + "---\n" + strings.Replace(policyText("second"), "effect: prevent", "effect: explode", 1)
 	os.WriteFile(filepath.Join(dir, "bad.yaml"), []byte(bad), 0o600)
-	_, asked, err := run(t, nil, "apply", "-f", dir)
+	_, asked, err := invoke(t, nil, "apply", "-f", dir)
 	if exitCode(err) != exitFailed || !strings.Contains(err.Error(), "bad.yaml:19:") || !strings.Contains(err.Error(), "nothing was applied") {
 		t.Errorf("got %v, want the problem in line 19 of bad.yaml", err)
 	}
@@ -208,7 +208,7 @@ func TestApplyIsAllOrNothing(t *testing.T) {
 	// What only the console can refuse stops everything too.
 	os.Remove(filepath.Join(dir, "bad.yaml"))
 	os.WriteFile(filepath.Join(dir, "other.yaml"), []byte(policyText("other")), 0o600)
-	_, asked, err = run(t, map[string]any{"PUT /policies/good?dry": api.PolicyDocument{}, "PUT /policies/good": api.PolicyDocument{}, "PUT /policies/other?dry": 422}, "apply", "-f", dir)
+	_, asked, err = invoke(t, map[string]any{"PUT /policies/good?dry": api.PolicyDocument{}, "PUT /policies/good": api.PolicyDocument{}, "PUT /policies/other?dry": 422}, "apply", "-f", dir)
 	if exitCode(err) != exitFailed || slices.Contains(asked, "PUT /policies/good") {
 		t.Errorf("%v, asked %v", err, asked)
 	}
@@ -218,7 +218,7 @@ func TestApplySaysWhatItDid(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "p.yaml")
 	os.WriteFile(file, []byte(policyText("p")), 0o600)
 	bodies := map[string]any{"PUT /policies/p?dry": api.PolicyDocument{}, "PUT /policies/p": api.PolicyDocument{}}
-	out, _, err := run(t, bodies, "apply", "-f", file)
+	out, _, err := invoke(t, bodies, "apply", "-f", file)
 	if err != nil || out != "policy p created\n" {
 		t.Errorf("%q, %v", out, err)
 	}
@@ -228,18 +228,18 @@ func TestApplySaysWhatItDid(t *testing.T) {
 	}
 	now := api.PolicyDocument{ID: "p", Source: docs[0].source, Policy: *docs[0].policy}
 	bodies["GET /policies/p"] = now
-	out, asked, err := run(t, bodies, "apply", "-f", file)
+	out, asked, err := invoke(t, bodies, "apply", "-f", file)
 	if err != nil || out != "policy p unchanged\n" || len(asked) != 1 {
 		t.Errorf("%q, %v, asked %v", out, err, asked)
 	}
 	now.Policy.Priority = 7
 	bodies["GET /policies/p"] = now
-	out, _, err = run(t, bodies, "apply", "-f", file)
+	out, _, err = invoke(t, bodies, "apply", "-f", file)
 	if err != nil || out != "policy p changed\n" {
 		t.Errorf("%q, %v", out, err)
 	}
 	bodies["POST /policies/preview"] = map[string]any{"events": 10, "changed": 1, "samples": []any{map[string]any{"event": nastyEvent(), "then": redoubt.Verdict{Effect: redoubt.EffectPrevent}}}}
-	out, asked, err = run(t, bodies, "apply", "-f", file, "--dry-run")
+	out, asked, err = invoke(t, bodies, "apply", "-f", file, "--dry-run")
 	if err != nil || !strings.Contains(out, "would be changed") || !strings.Contains(out, "verdict of 1") || slices.Contains(asked, "PUT /policies/p") {
 		t.Errorf("%s, %v, asked %v", out, err, asked)
 	}
@@ -250,17 +250,17 @@ func TestExportedProfileIsWhatApplyReads(t *testing.T) {
 	p := map[string]any{"workload": "docker/web", "state": "enforcing", "since": "2026-01-01T00:00:00Z", "entries": []any{
 		map[string]any{"kind": "exec", "exec": map[string]any{"path": "/bin/sh", "digests": []string{"sha256:" + strings.Repeat("ab", 32)}}, "source": "learned", "count": 3, "units": 2}}}
 	bodies := map[string]any{"GET /profiles/docker%2Fweb": p}
-	out, _, err := run(t, bodies, "profile", "export", "docker/web")
+	out, _, err := invoke(t, bodies, "profile", "export", "docker/web")
 	if err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "web.yaml")
 	os.WriteFile(file, []byte(out), 0o600)
-	again, _, err := run(t, bodies, "apply", "-f", file)
+	again, _, err := invoke(t, bodies, "apply", "-f", file)
 	if err != nil || again != "profile docker/web unchanged\n" {
 		t.Errorf("%q, %v\n%s", again, err, out)
 	}
-	again, _, err = run(t, map[string]any{"PUT /profiles/docker%2Fweb": p}, "apply", "-f", file)
+	again, _, err = invoke(t, map[string]any{"PUT /profiles/docker%2Fweb": p}, "apply", "-f", file)
 	if err != nil || again != "profile docker/web created\n" {
 		t.Errorf("%q, %v", again, err)
 	}
