@@ -4,11 +4,11 @@ import type { ProfileCoverage } from '../api/types';
 import { percent, plural } from '../text/number';
 import { escapeText } from '../text/escape';
 
-/** How much of a workload's behaviour the profile holds, and on what that rests. */
+/** How much of a workload's behaviour the profile holds for certain. */
 export function CoverageBar({ of: c, label }: { of: ProfileCoverage; label?: string }) {
   return (
     <Progress
-      value={Math.floor(c.share * 100)}
+      value={Math.floor(c.lower * 100)}
       aria-label={label ?? 'Coverage'}
       valueText={covered(c)}
       measureLocation={ProgressMeasureLocation.none}
@@ -17,10 +17,11 @@ export function CoverageBar({ of: c, label }: { of: ProfileCoverage; label?: str
   );
 }
 
-/** "97 % covered after 4,210 observations". */
+/** "97 % covered after 4,210 observations"; few observations say how little is certain. */
 export function covered(c: ProfileCoverage): string {
   if (c.units === 0) return 'nothing observed yet';
-  return `${percent(c.share)} covered after ${plural(c.units, 'observation')}`;
+  const text = `${percent(c.share)} covered after ${plural(c.units, 'observation')}`;
+  return c.share - c.lower < 0.05 ? text : `${text}, only ${percent(c.lower)} certain`;
 }
 
 export function Missing({ of: c }: { of: ProfileCoverage }) {

@@ -42,15 +42,19 @@ describe('yaml', () => {
   test('a list of objects', () => {
     expect(yaml({ rules: [{ name: 'a', effect: 'alert' }, { name: 'b' }] })).toBe('rules:\n  - name: a\n    effect: alert\n  - name: b\n');
   });
+  const source = '# why\napiVersion: redoubt/v1\nkind: Policy\nmetadata:\n  # the shop\n  name: "web"  # mine\nspec:\n  rules:\n    - name: x\n      disabled: no\n';
   test('disabling changes one line and enabling takes it back', () => {
-    const source = '# why\nname: web\nrules:\n  - name: x\n    disabled: no\n';
     const off = withDisabled(source, true);
-    expect(off).toBe('# why\nname: web\ndisabled: true\nrules:\n  - name: x\n    disabled: no\n');
+    expect(off).toBe(source.replace('spec:\n', 'spec:\n  disabled: true\n'));
+    expect(withDisabled(off, true)).toBe(off);
     expect(withDisabled(off, false)).toBe(source);
     expect(withDisabled(source, false)).toBe(source);
+    expect(withDisabled('spec: {}\n', true)).toBe('spec: {}\n');
   });
-  test('name', () => {
-    expect(nameOf('description: x\nname: "web"  # mine\n')).toBe('web');
-    expect(nameOf('rules: []\n  name: no\n')).toBeUndefined();
+  test('the name is the one in the metadata', () => {
+    expect(nameOf(source)).toBe('web');
+    expect(nameOf('metadata: {description: x, name: shop}\n')).toBe('shop');
+    expect(nameOf('metadata:\n  description: x\nspec:\n  name: no\n')).toBeUndefined();
+    expect(nameOf('name: no\n')).toBeUndefined();
   });
 });

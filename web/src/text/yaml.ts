@@ -26,16 +26,19 @@ function scalar(v: Value): string {
   return plain ? v : JSON.stringify(v);
 }
 
-/** The document with its top-level `disabled` line set; everything else stays as written. */
+/** The policy document with its `disabled` line set; everything else stays as written. */
 export function withDisabled(source: string, disabled: boolean): string {
-  const line = /^disabled:.*\n?/m;
-  if (line.test(source)) return source.replace(line, disabled ? 'disabled: true\n' : '');
-  if (!disabled) return source;
-  const name = /^name:.*\n?/m;
-  return name.test(source) ? source.replace(name, (l) => `${l.trimEnd()}\ndisabled: true\n`) : `disabled: true\n${source}`;
+  const block = /^spec:[^\S\n]*(#.*)?\n(?<indent>[^\S\n]+)\S/m.exec(source);
+  const indent = block?.groups?.['indent'];
+  if (!block || !indent) return source;
+  const [head, body] = [source.slice(0, block.index), source.slice(block.index)];
+  const line = new RegExp(`^${indent}disabled:.*\\n?`, 'm');
+  if (line.test(body)) return head + body.replace(line, disabled ? `${indent}disabled: true\n` : '');
+  return disabled ? head + body.replace(/\n/, `\n${indent}disabled: true\n`) : source;
 }
 
-/** The document's top-level name, if it has one. */
+/** The name in the document's metadata, if it has one. */
 export function nameOf(source: string): string | undefined {
-  return /^name:\s*["']?([^"'#\n]+?)["']?\s*(#.*)?$/m.exec(source)?.[1];
+  const block = /^metadata:[^\S\n]*(\{.*\}|(#.*)?(\n([^\S\n].*)?)*)/m.exec(source)?.[0] ?? '';
+  return /[\s{]name:\s*["']?([^"'#\s,}]+)/.exec(block)?.[1];
 }

@@ -16,15 +16,19 @@ import { PreviewPanel } from './PreviewPanel';
 import { problemsOf } from './problems';
 import { usePreview } from './usePreview';
 
-const template = `name: new-policy
-description: What this is for
-scope:
-  workloads: ["docker/nginx"]   # ids or names, * matches within a part; leave out for all
-rules:
-  - name: no-network-tools
-    exec:
-      paths: ["/usr/bin/netstat", "/usr/bin/ss"]
-    effect: prevent             # ignore, alert, prevent, block or isolate
+const template = `apiVersion: redoubt/v1
+kind: Policy
+metadata:
+  name: new-policy
+  description: What this is for
+spec:
+  scope:
+    workloads: ["docker/nginx"] # ids or names; leave out for all
+  rules:
+    - name: no-network-tools
+      exec:
+        paths: ["/usr/bin/netstat", "/usr/bin/ss"]
+      effect: prevent # ignore, alert, prevent, block or isolate
 `;
 
 export default function Policy() {

@@ -4,7 +4,7 @@ import { Link, useNavigate } from 'react-router';
 import { useWorkloads } from '../../api/hooks';
 import type { Workload } from '../../api/types';
 import { Answer } from '../../parts/Answer';
-import { CoverageBar } from '../../parts/Coverage';
+import { covered, CoverageBar } from '../../parts/Coverage';
 import { Choice, FilterBar, Search, useFilters } from '../../parts/filters';
 import { Head } from '../../parts/Head';
 import { UnlinkIcon } from '../../parts/icons';
@@ -14,7 +14,7 @@ import { More } from '../../parts/More';
 import { Nothing } from '../../parts/Nothing';
 import { Raw } from '../../parts/Raw';
 import { Time } from '../../parts/Time';
-import { count } from '../../text/number';
+import { count, percent } from '../../text/number';
 
 export default function Workloads() {
   const filters = useFilters();
@@ -51,7 +51,7 @@ function Rows({ items }: { items: Workload[] }) {
   return (
     <Table aria-label="Workloads" variant="compact" gridBreakPoint="grid-lg">
       <Thead>
-        <Tr><Th>Workload</Th><Th>Image</Th><Th>Profile</Th><Th>Coverage</Th><Th>Open alerts</Th><Th>Node</Th><Th>Started</Th></Tr>
+        <Tr><Th>Workload</Th><Th>Image</Th><Th>Profile</Th><Th>Covered at least</Th><Th>Open alerts</Th><Th>Node</Th><Th>Started</Th></Tr>
       </Thead>
       <Tbody>
         {items.map((w) => (
@@ -64,7 +64,7 @@ function Rows({ items }: { items: Workload[] }) {
             </Td>
             <Td dataLabel="Image" modifier="breakWord">{w.image ? <Raw text={w.image} max={48} /> : '–'}</Td>
             <Td dataLabel="Profile"><StateLabel of={w.profile.state} /></Td>
-            <Td dataLabel="Coverage">{w.profile.state ? <div className="rd-meter"><CoverageBar of={w.profile.coverage} label={`Coverage of ${w.name}`} /><span>{Math.floor(w.profile.coverage.share * 100)} %</span></div> : '–'}</Td>
+            <Td dataLabel="Covered at least">{w.profile.state ? <div className="rd-meter"><CoverageBar of={w.profile.coverage} label={`Coverage of ${w.name}`} /><span title={covered(w.profile.coverage)}>{percent(w.profile.coverage.lower)}</span></div> : '–'}</Td>
             <Td dataLabel="Open alerts">
               {w.alerts === 0 ? '0' : <Link to={`/alerts?status=open&workload=${encodeURIComponent(w.workload.id)}`}>{count(w.alerts)} <SeverityLabel of={w.worst} /></Link>}
             </Td>
