@@ -78,6 +78,10 @@ func byState(ev *redoubt.Event, m *profile.Matcher, state profile.State, c Conte
 	v.Rule, v.Effect = RuleProfile, redoubt.EffectAlert
 	switch state {
 	case profile.Learning, "":
+		if why := visiting(ev, c); why != "" {
+			v.Effect, v.Reason = redoubt.EffectIgnore, why
+			return
+		}
 		why, alarm := unlearnable(ev, c)
 		if !alarm {
 			v.Rule, v.Effect, v.Reason = RuleLearning, redoubt.EffectIgnore, "new, and the workload is still being learned"
@@ -95,13 +99,29 @@ func byState(ev *redoubt.Event, m *profile.Matcher, state profile.State, c Conte
 	v.Reason = novelty(ev, m)
 }
 
+// visiting says why a connection is not learned: who makes it came in from
+// outside. Its program was alerted on when it started; what it then does is
+// told by the event and is no second alarm. A socket it opens for others is.
+func visiting(ev *redoubt.Event, c Context) string {
+	if ev.Workload.Kind != redoubt.KindContainer || ev.Kind != redoubt.EventConnect || visitor(ev.Process, c.Health) == nil {
+		return ""
+	}
+	return "made by what somebody started from outside; what people do is not learned"
+}
+
 // unlearnable picks out what is not the workload's normal behaviour even while
 // that is being learned: a person's act from outside, and an attacker's tool
 // in a workload that already serves. On a host people are at home, so there
 // only tools that are rarely honest count.
 func unlearnable(ev *redoubt.Event, c Context) (why string, alarm bool) {
 	p := ev.Process
-	if ev.Kind != redoubt.EventExec || p == nil {
+	if p == nil {
+		return "", false
+	}
+	if ev.Kind == redoubt.EventListen && ev.Workload.Kind == redoubt.KindContainer && visitor(p, c.Health) != nil {
+		return fmt.Sprintf("%s, which somebody started from outside, opens a port; what people do is not learned", p.Path), true
+	}
+	if ev.Kind != redoubt.EventExec {
 		return "", false
 	}
 	if ev.Workload.Kind == redoubt.KindContainer {
