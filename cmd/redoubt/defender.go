@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -190,6 +189,3 @@ func (p *defenderParts) close() {
 		p.log.Error("defender not closed", "err", err)
 	}
 }
-
-// stopGrace is how long the uninstaller waits for a running redoubt to end.
-const stopGrace = 15 * time.Second

@@ -15,7 +15,7 @@ func main() {
 	err := newRootCommand().ExecuteContext(ctx)
 	stop()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "redoubt:", plain(err.Error()))
+		fmt.Fprintln(os.Stderr, "redoubt:", plainLines(err.Error()))
 	}
 	os.Exit(exitCode(err))
 }

@@ -34,7 +34,7 @@ var hooks = []hook{
 	{"cgroup/sendmsg6", bpfProgSendmsg6, cgroupHook(ebpf.AttachCGroupUDP6Sendmsg), "unconnected UDP over IPv6 is neither seen nor refused", false},
 	{"cgroup/bind4", bpfProgBind4, cgroupHook(ebpf.AttachCGroupInet4Bind), "IPv4 listening cannot be refused, and over UDP is not seen", false},
 	{"cgroup/bind6", bpfProgBind6, cgroupHook(ebpf.AttachCGroupInet6Bind), "IPv6 listening cannot be refused, and over UDP is not seen", false},
-	{"lsm/bprm_check_security", bpfProgExecAsked, (*Sensor).lsm, "a denied program is killed before its first instruction instead of being refused with EPERM", false},
+	{"lsm/bprm_check_security", bpfProgExecAsked, (*Sensor).lsm, "the kernel itself refuses no exec with EPERM: the file gate does, where there is one, or the program is killed before its first instruction", false},
 }
 
 // errNoCgroup means there is no unified hierarchy to attach to.
@@ -98,7 +98,7 @@ func (s *Sensor) load(spec *ebpf.CollectionSpec) error {
 			return fmt.Errorf("attach %s: %w", h.name, err)
 		}
 		s.gaps = append(s.gaps, fmt.Sprintf("%s (%s: %s)", h.gap, h.name, firstLine(err)))
-		s.log.Info("sensor hook missing", "hook", h.name, "error", err)
+		s.log.Info("sensor hook missing", "hook", h.name, "error", firstLine(err))
 	}
 	if err := s.takeConnectsFromStates(); err != nil {
 		return err
@@ -152,7 +152,12 @@ func (s *Sensor) program(spec *ebpf.CollectionSpec, name string, cache *btf.Cach
 	return coll.DetachProgram(name), nil
 }
 
+// firstLine says why in a few words. A program the kernel does not permit comes
+// back with a guess about memory limits that is rarely the reason.
 func firstLine(err error) string {
+	if errors.Is(err, unix.EPERM) {
+		return "this kernel does not permit it"
+	}
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return line
 }
