@@ -905,6 +905,8 @@ export interface components {
         };
         Moment: {
             alert?: string;
+            /** Format: int64 */
+            count?: number;
             /** @enum {string} */
             effect?: "" | "ignore" | "alert" | "prevent" | "block" | "isolate";
             text: string;
@@ -927,6 +929,7 @@ export interface components {
         NodeStatus: {
             connected: boolean;
             engines: components["schemas"]["Engine"][] | null;
+            enrolment?: string;
             gaps?: string[] | null;
             hostname: string;
             id: string;
@@ -1145,12 +1148,16 @@ export interface components {
         Profile: {
             coverage: components["schemas"]["ProfileCoverage"];
             entries: components["schemas"]["ProfileEntry"][] | null;
+            /** Format: int32 */
+            hours?: number;
             /** Format: int64 */
             novel: number;
             /** Format: int64 */
             revision: number;
             /** Format: date-time */
             since: string;
+            /** Format: int64 */
+            starts?: number;
             /** @enum {string} */
             state: "" | "learning" | "observing" | "enforcing" | "archived";
             /** Format: int64 */
@@ -1180,6 +1187,7 @@ export interface components {
             /** Format: int64 */
             count: number;
             exec?: components["schemas"]["ProfileExec"];
+            expect?: string;
             /** Format: date-time */
             first?: string;
             id: string;
@@ -1358,6 +1366,7 @@ export interface components {
             cgroup_id?: number;
             command?: string[] | null;
             container?: string;
+            cwd?: string;
             digest?: string;
             entrypoint?: string[] | null;
             exposes?: components["schemas"]["Port"][] | null;
@@ -1376,6 +1385,7 @@ export interface components {
             pid?: number;
             profile: components["schemas"]["ProfileSummary"];
             running: boolean;
+            search_path?: string;
             /** Format: date-time */
             started: string;
             /** Format: date-time */
@@ -2343,6 +2353,12 @@ export interface operations {
                 limit?: number;
                 /** @description The next of the page before */
                 cursor?: string;
+                /** @description RFC 3339 time, or a duration back from now such as 15m, 24h or 7d */
+                since?: string;
+                /** @description As since */
+                until?: string;
+                /** @description Workload id or name */
+                workload?: string;
                 /** @description Text to look for in workload id, name and image */
                 q?: string;
                 state?: "learning" | "observing" | "enforcing" | "archived";
@@ -2647,6 +2663,7 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    "Set-Cookie"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -2993,6 +3010,13 @@ export interface operations {
                 limit?: number;
                 /** @description The next of the page before */
                 cursor?: string;
+                /** @description RFC 3339 time, or a duration back from now such as 15m, 24h or 7d */
+                since?: string;
+                /** @description As since */
+                until?: string;
+                /** @description Workload id, name, or first six or more digits of a container id */
+                workload?: string;
+                node?: string;
                 /** @description Text to look for in id, name, container id, image, node and labels */
                 q?: string;
                 kind?: "container" | "service" | "host";

@@ -7,9 +7,10 @@ const entry = (e: Partial<Entry>): Entry => ({ id: 'x', kind: 'exec', source: 'l
 
 describe('D16 an entry says what it allows', () => {
   test.each<[Partial<Entry>, string]>([
-    [{ exec: { path: '/bin/netstat', parent: '/bin/sh', args: ['-t'] } }, '/bin/netstat started by /bin/sh, arguments -t'],
+    [{ exec: { path: '/bin/netstat', parent: '/bin/sh', args: ['netstat', '-t'] } }, '/bin/netstat started by /bin/sh, arguments -t'],
+    [{ exec: { path: '/e.sh', parent: 'outside', args: ['/bin/sh', '/e.sh'] } }, '/e.sh started by somebody outside the workload, arguments /bin/sh /e.sh'],
     [{ exec: { path: '/bin/x' } }, '/bin/x started by anything, any arguments'],
-    [{ exec: { path: '/bin/x', args: [] } }, '/bin/x started by anything, no arguments'],
+    [{ exec: { path: '/bin/x', args: ['*'] } }, '/bin/x started by anything, no arguments'],
     [{ kind: 'listen', listen: { proto: 'tcp', port: 0, path: '/n' } }, 'listen on any ephemeral port/tcp by /n'],
     [{ kind: 'connect', connect: { proto: 'udp', peer: 'any', port: 53 } }, 'connect to any port 53/udp by any program'],
   ])('%j', (e, text) => expect(allows(entry(e))).toBe(text));

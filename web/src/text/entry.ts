@@ -5,14 +5,27 @@ import { commandLine, escapeText } from './escape';
 /** What a profile entry allows, as a sentence part; "*" stands for any. */
 export function allows(e: Entry): string {
   if (e.exec) {
-    const args = list(e.exec.args);
-    const shape = e.exec.args == null ? 'any arguments' : args.length === 0 ? 'no arguments' : `arguments ${commandLine(args)}`;
-    const by = e.exec.parent ? `started by ${escapeText(e.exec.parent)}` : 'started by anything';
-    return `${escapeText(e.exec.path)} ${by}, ${shape}`;
+    const args = shape(e);
+    const says = args === undefined ? 'any arguments' : args.length === 0 ? 'no arguments' : `arguments ${commandLine(args)}`;
+    return `${escapeText(e.exec.path)} started by ${starter(e.exec.parent)}, ${says}`;
   }
   if (e.listen) return `listen on ${e.listen.port || 'any ephemeral port'}/${e.listen.proto} by ${by(e.listen.path)}`;
   if (e.connect) return `connect to ${escapeText(e.connect.peer)} port ${e.connect.port || 'any'}/${e.connect.proto} by ${by(e.connect.path)}`;
   return e.kind;
+}
+
+/** The argument patterns of an entry without the program's own name; undefined is any. */
+export function shape(e: Entry): string[] | undefined {
+  if (e.exec?.args == null) return undefined;
+  const [own = '', ...others] = e.exec.args;
+  const { path } = e.exec;
+  return own === path || own === '*' || own === path.slice(path.lastIndexOf('/') + 1) ? others : e.exec.args;
+}
+
+/** Whoever starts a program: "outside" stands for a parent outside the workload. */
+export function starter(parent: string | undefined): string {
+  if (!parent) return 'anything';
+  return parent === 'outside' ? 'somebody outside the workload' : escapeText(parent);
 }
 
 const by = (path: string | undefined) => (path ? escapeText(path) : 'any program');

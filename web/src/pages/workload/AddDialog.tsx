@@ -31,7 +31,7 @@ export function AddDialog({ workload, close }: { workload: string; close: () => 
         </FormGroup>
         {text('path', kind === 'exec' ? 'Program' : 'Program (empty: any)', '/usr/bin/program')}
         {kind === 'exec' && text('parent', 'Started by (empty: anything)', '/bin/sh')}
-        {kind === 'exec' && text('args', 'Arguments, separated by spaces (empty: any)')}
+        {kind === 'exec' && text('args', 'Arguments, separated by spaces (empty: any)', '* is any one, ** any more, <n> a number')}
         {kind === 'connect' && text('peer', 'To', 'a workload id, an address, a prefix, loopback or any')}
         {kind !== 'exec' && (
           <FormGroup label="Protocol" fieldId="add-proto">
@@ -54,7 +54,7 @@ function make(kind: Kind, f: { path: string; parent: string; args: string; proto
   if (kind === 'exec') {
     if (!path?.startsWith('/')) return undefined;
     const args = f.args.trim();
-    return { ...base, exec: { path, ...(f.parent.trim() && { parent: f.parent.trim() }), ...(args && { args: args.split(/\s+/) }) } };
+    return { ...base, exec: { path, ...(f.parent.trim() && { parent: f.parent.trim() }), ...(args && { args: ['*', ...args.split(/\s+/)] }) } };
   }
   const port = Number(f.port || 'none');
   if (!Number.isInteger(port) || port < 0 || port > 65535) return undefined;

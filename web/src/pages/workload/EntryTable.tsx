@@ -5,7 +5,7 @@ import { list } from '../../api/types';
 import type { Entry } from '../../api/types';
 import { TrashIcon } from '../../parts/icons';
 import { Time } from '../../parts/Time';
-import { allows } from '../../text/entry';
+import { allows, shape, starter } from '../../text/entry';
 import { commandLine, escapeText } from '../../text/escape';
 import { count } from '../../text/number';
 import { processTree } from './tree';
@@ -37,12 +37,15 @@ export function EntryTable({ entries, tree, remove }: { entries: Entry[]; tree: 
 function treeRows(entries: Entry[]): Row[] {
   const programs = processTree(entries).flatMap(({ path, depth, entries: own }, i): Row[] =>
     own.length === 0
-      ? [{ key: `${i}`, depth, text: `${escapeText(path)} (started from outside the profile)` }]
-      : own.map((e) => ({ key: `${i} ${e.id}`, depth, text: [escapeText(path), shape(e)].filter(Boolean).join(' '), of: e })));
+      ? [{ key: `${i}`, depth, text: `${starter(path)}${path === 'outside' ? '' : ' (not in the profile)'}` }]
+      : own.map((e) => ({ key: `${i} ${e.id}`, depth, text: [escapeText(path), argsText(e)].filter(Boolean).join(' '), of: e })));
   return [...programs, ...entries.filter((e) => !e.exec).map((e) => ({ key: e.id, depth: 0, text: allows(e), of: e }))];
 }
 
-const shape = (e: Entry) => (e.exec?.args == null ? '(any arguments)' : commandLine(list(e.exec.args)));
+function argsText(e: Entry): string {
+  const args = shape(e);
+  return args ? commandLine(args) : '(any arguments)';
+}
 
 function Line({ of: { depth, text, of: e }, remove }: { of: Row; remove?: ((e: Entry) => void) | undefined }) {
   const digests = list(e?.exec?.digests);
