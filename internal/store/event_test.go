@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"net/netip"
+	"strconv"
 	"testing"
 	"time"
 
@@ -141,5 +142,52 @@ func TestBatchIsRecordedOnce(t *testing.T) {
 	}
 	if n, err := s.CountEvents(ctx); err != nil || n != 3 {
 		t.Errorf("got %d events (%v), want 3", n, err)
+	}
+}
+
+// A word in more shapes than are merged is found by looking, page by page,
+// whatever else is asked for.
+func TestD5_CommonWordsAreFoundWithEveryFilter(t *testing.T) {
+	s := open(t)
+	events := make([]redoubt.Event, 6000)
+	var connects, novel []string
+	for i := range events {
+		switch {
+		case i%1000 == 7:
+			events[i] = connectEvent(i, 1, "10.0.0.5:5432")
+		case i%1500 == 11:
+			events[i] = alarmEvent(i, 2)
+			events[i].Process.Args = append(events[i].Process.Args, "order")
+		default:
+			events[i] = execEvent(i, i%3, "order", strconv.Itoa(i))
+		}
+	}
+	add(t, s, events...)
+	for i := len(events) - 1; i >= 0; i-- {
+		switch {
+		case events[i].Kind == redoubt.EventConnect:
+			connects = append(connects, events[i].ID)
+		case events[i].Verdict.Novel:
+			novel = append(novel, events[i].ID)
+		}
+	}
+	yes := true
+	for name, c := range map[string]struct {
+		q    redoubt.EventQuery
+		want []string
+	}{
+		"in all but a few": {redoubt.EventQuery{Text: "curl", Kind: redoubt.EventConnect}, connects},
+		"in none of these": {redoubt.EventQuery{Text: "order", Kind: redoubt.EventConnect}, nil},
+		"in a few novel":   {redoubt.EventQuery{Text: "order", Novel: &yes}, novel},
+	} {
+		if d := cmp.Diff(c.want, find(t, s, c.q)); d != "" {
+			t.Errorf("%s: -want +got\n%s", name, d)
+		}
+	}
+	if got := find(t, s, redoubt.EventQuery{Text: "order"}); len(got) != len(events)-len(connects) {
+		t.Errorf("order: found %d, want %d", len(got), len(events)-len(connects))
+	}
+	if got := find(t, s, redoubt.EventQuery{Text: "order 4242"}); len(got) != 1 || got[0] != "e4243" {
+		t.Errorf("order 4242: found %v, want e4243", got)
 	}
 }

@@ -23,7 +23,7 @@ const (
 	walkedIDs     = 200_000 // ids one page walks over
 	firstWalk     = 5_000   // ids in the first step of a walk; later ones double
 	probedShapes  = 500     // shapes looked into before the word index is asked
-	readShapes    = 1_500   // shapes one page looks into for a text
+	readShapes    = 1_200   // shapes one page looks into for a text
 	namedRefs     = 5_000   // most containers one name or id prefix stands for
 	maxLimit      = 1000
 	maxSearch     = 256 // bytes of a search text
@@ -65,6 +65,14 @@ func (s *Store) findEvents(r rows, q redoubt.EventQuery) (page []redoubt.Event, 
 	found, last, err := s.run(r, p, q.Text, clamp(q.Limit))
 	if err != nil {
 		return nil, "", err
+	}
+	if p.text != "" && len(found) == 0 && last == 0 {
+		if err := p.byName(r, q.Text); err != nil || p.text != "" || p.empty {
+			return nil, "", err
+		}
+		if found, last, err = s.run(r, p, "", clamp(q.Limit)); err != nil {
+			return nil, "", err
+		}
 	}
 	page = make([]redoubt.Event, 0, len(found))
 	for i := range found {
@@ -118,12 +126,7 @@ func (s *Store) plan(r rows, q redoubt.EventQuery) (*plan, error) {
 			return p, nil
 		}
 	}
-	if text, ok := match(q.Text); ok {
-		p.text = text
-		if err := p.byName(r, q.Text); err != nil {
-			return nil, err
-		}
-	}
+	p.text, _ = match(q.Text)
 	return p, nil
 }
 
@@ -263,14 +266,14 @@ func (p *plan) take(r rows, where string, args ...any) error {
 	return nil
 }
 
-// byName looks for the text among container names and images where no event's
-// words hold it.
+// byName looks for the text among container names and images if no event's
+// words hold it: then p.text is empty.
 func (p *plan) byName(r rows, text string) error {
 	var found bool
 	if err := r.one("SELECT EXISTS (SELECT 1 FROM shape_words WHERE shape_words MATCH ?)", []any{p.text}, &found); err != nil || found {
 		return err
 	}
-	p.text = ""
+	p.text, p.looked = "", looked{}
 	named, workloads, err := p.findRefs(r, "instr(lower(name), lower(?1)) OR instr(lower(image), lower(?1)) OR container >= ?1 AND container < ?2", text, text+"\xff")
 	if err != nil {
 		return err

@@ -23,9 +23,10 @@ func (s *Store) run(r rows, p *plan, text string, limit int) (found []eventRow, 
 	if err != nil {
 		return nil, 0, err
 	}
-	if many {
-		p.looked.most, p.looked.rows = readShapes, 0
-		return s.browse(r, p, limit)
+	if many { // go on looking, for as long as one page may take
+		p.looked.most, p.looked.rows, p.hi = readShapes, 0, last
+		more, last, err := s.browse(r, p, limit-len(found))
+		return append(found, more...), last, err
 	}
 	p.looked = looked{}
 	return s.merge(r, p, "shape", runs, limit)
@@ -167,11 +168,11 @@ type looked struct {
 	words  []string // nil: nothing to look for
 	shapes map[int64]bool
 	rows   int
-	most   int // shapes to look into, and a tenth of the rows
+	most   int // shapes to look into, and a fifth of the rows
 }
 
 func (l *looked) enough() bool {
-	return l.words != nil && (len(l.shapes) >= l.most || l.rows >= 10*l.most)
+	return l.words != nil && (len(l.shapes) >= l.most || l.rows >= 5*l.most)
 }
 
 // walk reads the ids of p downwards, in steps that grow, for filters that most
