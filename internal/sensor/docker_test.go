@@ -103,8 +103,9 @@ func (e *engine) call(method, path string, body io.Reader, into any) int {
 	return resp.StatusCode
 }
 
-func (e *engine) create(name string, cmd ...string) string {
-	body, _ := json.Marshal(map[string]any{"Image": e.image, "Cmd": cmd, "HostConfig": map[string]any{"NetworkMode": "none"}})
+func (e *engine) create(name, pid string, cmd ...string) string {
+	host := map[string]any{"NetworkMode": "none", "PidMode": pid}
+	body, _ := json.Marshal(map[string]any{"Image": e.image, "Cmd": cmd, "HostConfig": host})
 	var made struct{ ID string }
 	e.call("POST", "/containers/create?name="+url.QueryEscape(name), strings.NewReader(string(body)), &made)
 	return made.ID
@@ -116,8 +117,11 @@ func (e *engine) remove(id string) {
 }
 
 // run starts a container in slot 61 that lasts until the test ends.
-func (e *engine) run(w *watch, cmd ...string) string {
-	id := e.create(fmt.Sprintf("rdt-sensor-%d-%d", os.Getpid(), groups.Add(1)), cmd...)
+func (e *engine) run(w *watch, cmd ...string) string { return e.runIn("", w, cmd...) }
+
+// runIn is run with a pid namespace other than its own.
+func (e *engine) runIn(pid string, w *watch, cmd ...string) string {
+	id := e.create(fmt.Sprintf("rdt-sensor-%d-%d", os.Getpid(), groups.Add(1)), pid, cmd...)
 	e.t.Cleanup(func() { e.remove(id) })
 	if err := w.AssignName(id, 61); err != nil {
 		e.t.Fatal(err)
@@ -158,7 +162,7 @@ func TestD1_EveryShortContainerIsKnownBeforeItsFirstExec(t *testing.T) {
 	for range 8 {
 		group.Go(func() {
 			for i := range next {
-				id := e.create(fmt.Sprintf("rdt-sensor-nap-%d-%d", os.Getpid(), i), "/nap")
+				id := e.create(fmt.Sprintf("rdt-sensor-nap-%d-%d", os.Getpid(), i), "", "/nap")
 				if err := w.AssignName(id, slot); err != nil {
 					t.Error(err)
 				}
@@ -258,6 +262,22 @@ func TestR8_WrittenFilesAreTold(t *testing.T) {
 		s := w.wait(1, func(s *Sighting) bool { return s.Kind == redoubt.EventExec && s.Cgroup == cg && s.Path == c.path })[0]
 		if s.Origin != c.origin || s.Shadows != c.shadows || !s.Entered {
 			t.Errorf("%s: origin %q, shadows %v, entered %v", c.path, s.Origin, s.Shadows, s.Entered)
+		}
+	}
+}
+
+func TestOnlyLaterProgramsOfAContainerEntered(t *testing.T) {
+	e := docker(t)
+	w := open(t, Config{})
+	for _, pid := range []string{"", "host"} {
+		id := e.runIn(pid, w, "/pause")
+		cg := w.born(id)
+		e.exec(id, "/exit")
+		for path, entered := range map[string]bool{"/pause": false, "/exit": true} {
+			s := w.wait(1, func(s *Sighting) bool { return s.Kind == redoubt.EventExec && s.Cgroup == cg && s.Path == path })[0]
+			if s.Entered != entered || s.Init != (pid == "" && path == "/pause") {
+				t.Errorf("pid namespace %q, %s: entered %v, init %v", pid, path, s.Entered, s.Init)
+			}
 		}
 	}
 }

@@ -68,6 +68,48 @@ func TestScriptIsKnownByItsOwnFile(t *testing.T) {
 	}
 }
 
+func TestScriptIsNotMistakenForAnother(t *testing.T) {
+	w := open(t, Config{})
+	g := newGroup(t, w, 28)
+	interp := program(t, "interp", codeExit)
+	write := func(first string) string {
+		p := filepath.Join(t.TempDir(), "run.sh")
+		if err := os.WriteFile(p, []byte(first), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	known, evil := write("#!"+interp+"\n"), write("#!"+interp+" -evil\n")
+	if err := w.SetExec(28, ExecKey{File: statKey(t, known)}, Allow); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "by-another-name")
+	if err := os.Symlink(evil, link); err != nil {
+		t.Fatal(err)
+	}
+	// The program the script takes the place of bears its name as well.
+	namesake := filepath.Join(t.TempDir(), "run.sh")
+	data, err := os.ReadFile(self(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(namesake, data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, run := range [][]string{{evil}, {link}, {self(t), "act", "decoy", known, evil}, {namesake, "act", "decoy", known, link}} {
+		cmd := g.command(run[0], run[1:]...)
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("%q: %v", run, err)
+		}
+		s := w.wait(1, func(s *Sighting) bool {
+			return g.here(redoubt.EventExec)(s) && s.PID == cmd.Process.Pid && s.Interpreter != ""
+		})[0]
+		if s.Path != evil || s.Key.File != statKey(t, evil) || s.Known || s.Unread {
+			t.Errorf("%q: taken for %q, known %v, unread %v", run, s.Path, s.Known, s.Unread)
+		}
+	}
+}
+
 func onMemory(t *testing.T, path string) bool {
 	t.Helper()
 	var st unix.Statfs_t

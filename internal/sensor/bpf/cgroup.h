@@ -47,7 +47,7 @@ int BPF_PROG(cgroup_born, struct cgroup *cg, const char *path)
 		cgroup_told(cg, path, K_BORN, 0, 0);
 		return 0;
 	}
-	bound = *slot;
+	bound = *slot | FRESH;
 	bpf_map_update_elem(&cgroups, &id, &bound, BPF_ANY);
 	cgroup_told(cg, path, K_BORN, *slot, F_NAMED);
 	return 0;

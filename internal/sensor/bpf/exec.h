@@ -20,18 +20,19 @@ __noinline __u64 exec_alike(const struct exec_rec *r)
 	return sip_end(&s);
 }
 
+#define FMODE_EXEC 0x20 // opened to be executed; open(2) cannot ask for it
+#define CLOSED 512
+
 // script_file finds the file of the script that an interpreter was started
-// for. The kernel has let go of it, but puts that off until the task returns
-// to user space: it is still in the task's list of work, behind the files that
-// were closed by the exec itself. What is found there counts only if it bears
-// the script's name.
-__noinline __u64 script_file(__u64 task, __u64 name, struct exec_scratch *s)
+// for. The kernel has let go of it but puts that off until the task returns to
+// user space, so it waits in the task's list of work. Files closed by the exec
+// itself and the old program's came later and stand before it: of those opened
+// to be executed the oldest is the script. Null if the list is longer than
+// looked through.
+__noinline __u64 script_file(__u64 task)
 {
 	struct callback_head *work = BPF_CORE_READ((struct task_struct *)task, task_works);
-	const char *filename = (const char *)name;
-	char *have, *want;
-	__u64 back;
-	long n, m;
+	__u64 back, found = 0;
 
 	if (bpf_core_field_exists(struct file, f_task_work))
 		back = bpf_core_field_offset(struct file, f_task_work);
@@ -39,35 +40,18 @@ __noinline __u64 script_file(__u64 task, __u64 name, struct exec_scratch *s)
 		back = bpf_core_field_offset(struct file___v61, f_rcuhead);
 	else
 		back = bpf_core_field_offset(struct file___v515, f_u);
-	if (!s)
-		return 0;
-	have = s->data + 4096;
-	want = have + NAME_MAX;
-	n = bpf_probe_read_kernel_str(s->data, 4096, filename);
-	for (int i = 0; i < 64 && work; i++) {
+	for (int i = 0; i < CLOSED && work; i++) {
 		struct file *f = (struct file *)((char *)work - back);
-		struct dentry *d = BPF_CORE_READ(f, f_path.dentry);
-		struct inode *in = BPF_CORE_READ(f, f_inode);
 
-		if (in && BPF_CORE_READ(d, d_inode) == in) {
-			int j;
+		if (BPF_CORE_READ(f, f_flags) & FMODE_EXEC) {
+			struct inode *in = BPF_CORE_READ(f, f_inode);
 
-			__builtin_memset(have, 0, 2 * NAME_MAX);
-			m = bpf_probe_read_kernel_str(have, NAME_MAX, BPF_CORE_READ(d, d_name.name));
-			// Namespaces and other files without a place have no name.
-			if (m <= 1 || m > n)
-				goto next;
-			bpf_probe_read_kernel_str(want, NAME_MAX, filename + (n - m));
-			for (j = 0; j < NAME_MAX / 8; j++)
-				if (((__u64 *)have)[j] != ((__u64 *)want)[j])
-					break;
-			if (j == NAME_MAX / 8)
-				return (__u64)f;
+			if (in && BPF_CORE_READ(f, f_path.dentry, d_inode) == in)
+				found = (__u64)f;
 		}
-next:
 		work = BPF_CORE_READ(work, next);
 	}
-	return 0;
+	return work ? 0 : found;
 }
 
 // belongs sets what the process is to its cgroup and namespaces.
@@ -78,6 +62,7 @@ __noinline int belongs(__u64 which, const struct place *at, struct head *h)
 	struct task_struct *up = BPF_CORE_READ(task, real_parent);
 	struct place above = {};
 	__u32 level = BPF_CORE_READ(pid, level);
+	__u64 *bound, tracked;
 	int nr = 0;
 
 	if (!at || !h)
@@ -89,6 +74,16 @@ __noinline int belongs(__u64 which, const struct place *at, struct head *h)
 		return 0;
 	if (at->own != 1 && node_mntns && BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum) == node_mntns)
 		h->flags |= F_RUNTIME;
+	if (!(h->flags & F_RUNTIME)) {
+		// The engine starts the first program of a container it has just
+		// made: that has not entered, even in the node's pid namespace.
+		tracked = at->tracked;
+		bound = bpf_map_lookup_elem(&cgroups, &tracked);
+		if (bound && *bound & FRESH) {
+			*bound &= ~FRESH;
+			return 0;
+		}
+	}
 	if (h->flags & F_INIT || BPF_CORE_READ(up, tgid) <= 1)
 		return 0;
 	locate(task_cgroup(up), &above);
@@ -226,7 +221,7 @@ int BPF_PROG(exec_seen, struct task_struct *current, int old, struct linux_binpr
 	mode = WORD_EXEC(word);
 
 	if (filename != interp) {
-		struct file *script = (void *)script_file((__u64)task, (__u64)filename, s);
+		struct file *script = (void *)script_file((__u64)task);
 
 		h->flags |= F_SCRIPT;
 		identify((__u64)BPF_CORE_READ(ran, f_inode), &by);

@@ -70,7 +70,6 @@ __noinline int locate(__u64 cgroup, struct place *at)
 		if (bound) {
 			at->tracked = id;
 			at->slot = (__u32)*bound;
-			at->flags = *bound >> 32;
 			return 1;
 		}
 	}

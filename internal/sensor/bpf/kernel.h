@@ -112,6 +112,7 @@ struct llist_node {
 struct file {
 	struct path f_path;
 	struct inode *f_inode;
+	unsigned int f_flags;
 	struct callback_head f_task_work;
 };
 

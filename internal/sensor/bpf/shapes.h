@@ -291,11 +291,13 @@ struct {
 	__type(value, struct tally);
 } tallies SEC(".maps");
 
+#define FRESH (1ULL << 32) // bound by name and not yet used
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, CGROUPS);
 	__type(key, __u64);
-	__type(value, __u64); // slot, and flags above bit 32
+	__type(value, __u64); // slot, and FRESH
 } cgroups SEC(".maps");
 
 struct {
