@@ -13,19 +13,21 @@ func TestA7_UnknownUserTakesAsLongAsAWrongPassword(t *testing.T) {
 		t.Fatal(err)
 	}
 	took := func(encoded string) time.Duration {
-		least := time.Hour
-		for range 5 {
-			began := time.Now()
-			if ok, _, err := h.check(ctx, encoded, "wrong"); ok || err != nil {
-				t.Fatal(ok, err)
-			}
-			least = min(least, time.Since(began))
+		began := time.Now()
+		if ok, _, err := h.check(ctx, encoded, "wrong"); ok || err != nil {
+			t.Fatal(ok, err)
 		}
-		return least
+		return time.Since(began)
 	}
-	if known, unknown := took(encoded), took(""); unknown < known/2 || unknown > known*2 {
-		t.Errorf("a known user takes %v, an unknown one %v", known, unknown)
+	// The least of each, measured in turns: a busy machine slows down both.
+	known, unknown := time.Hour, time.Hour
+	for range 60 {
+		known, unknown = min(known, took(encoded)), min(unknown, took(""))
+		if unknown > known*2/3 && known > unknown*2/3 {
+			return
+		}
 	}
+	t.Errorf("a known user takes %v, an unknown one %v", known, unknown)
 }
 
 func TestA7_HashingHasBoundedMemory(t *testing.T) {
