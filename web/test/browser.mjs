@@ -39,7 +39,8 @@ export async function openPage(browser, options = {}) {
   page.on('pageerror', (e) => faults.push(`${page.url()}: ${e.message}`));
   page.on('console', (m) => {
     // The browser notes every answer from 400 up; asking who one is before login is one of them.
-    if (m.type() === 'error' && !/status of 401/.test(m.text())) faults.push(`${page.url()}: ${m.text()}`);
+    // Networks that come and go on this machine interrupt requests; the pages ask again.
+    if (m.type() === 'error' && !/status of 401|ERR_NETWORK_CHANGED/.test(m.text())) faults.push(`${page.url()}: ${m.text()}`);
   });
   page.on('request', (r) => {
     if (!r.url().startsWith(env.url) && !r.url().startsWith('data:')) faults.push(`foreign request: ${r.url()}`);

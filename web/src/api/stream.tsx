@@ -1,6 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { createContext, useContext, useEffect, useMemo, useState } from 'react';
 import type { ReactNode } from 'react';
+import { keys } from './keys';
 import { Stale } from './stale';
 import type { StreamMessage } from './types';
 
@@ -30,7 +31,10 @@ export function LiveProvider({ children }: { children: ReactNode }) {
         if (before) void client.invalidateQueries(); // what happened in between was not told
         before = true;
       },
-      down: () => setConnected(false),
+      down: () => {
+        setConnected(false);
+        void client.invalidateQueries({ queryKey: keys.session }); // it may have ended
+      },
       message: (m) => refresh.mark(m.type),
     });
     return () => {

@@ -6,7 +6,6 @@ const nextStep: Record<number, string> = {
   0: 'Redoubt tries again by itself; the badge at the top says when it is back.',
   403: 'Ask an administrator for a role that may do this.',
   404: 'It may have been deleted, or the link is old. Go back to the list.',
-  409: 'Somebody changed it meanwhile. Load the page again and repeat the change.',
   429: 'Wait a minute, then try again.',
   500: "Try again; if it stays, look at the console's log.",
   503: 'Try again in a few seconds.',

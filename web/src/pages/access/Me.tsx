@@ -26,7 +26,7 @@ export function Me() {
         },
       });
     }}>
-      <p>You are {me.user}, {me.role}.</p>
+      <p>You are {me.user}, {me.role}. A new password ends every session of this account, this one too: log in again with it.</p>
       {save.isSuccess && <Alert isInline isLiveRegion variant="success" title="The new password is set" />}
       {save.error != null && <Failure error={save.error} act="Set the password" />}
       <Field id="new-password" label="New password" value={password} set={setPassword} type="password" complete="new-password" wrong={short} help="At least 12 characters; a few words are best" />

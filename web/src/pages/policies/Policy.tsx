@@ -84,7 +84,7 @@ function Write({ name, source: saved, revision, by }: { name?: string; source: s
           {elsewhere && <p className="rd-only">Somebody saved revision {revision} meanwhile. <Button variant="link" isInline onClick={() => { setSource(saved); setBase({ source: saved, revision }); }}>Take theirs</Button> or save to replace it.</p>}
           {name && own && own !== name && <p className="rd-only">The document’s name is now <code className="rd-raw">{escapeText(own)}</code>: saving makes a second policy and leaves {escapeText(name)} as it is.</p>}
           {save.error != null && <Failure error={save.error} act="Save the policy" />}
-          <div className="rd-two">
+          <div className="rd-two rd-writing">
             <Editor source={source} set={setSource} problems={problems} readOnly={!may} />
             <PreviewPanel of={preview} />
           </div>

@@ -32,7 +32,7 @@ export function Actions({ of: w }: { of: Workload }) {
       >
         <DropdownGroup label="Profile">
           <DropdownList>
-            {item('enforcing', 'Enforce…', 'prevent what the profile does not hold', !state || state === 'enforcing')}
+            {item('enforcing', 'Enforce…', state === 'learning' ? 'first observe what it would prevent' : 'prevent what the profile does not hold', state !== 'observing')}
             {item('observing', 'Observe…', 'alert on it, stop nothing', !state || state === 'observing')}
             {item('learning', 'Learn again…', 'take new behaviour in', !state || state === 'learning')}
             <DropdownItem key="export" component="a" to={`/api/v1/profiles/${encodeURIComponent(w.workload.id)}`} download={file} isDisabled={!state} description="the profile as a document">Export</DropdownItem>
