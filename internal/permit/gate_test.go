@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,98 +22,18 @@ import (
 	"redoubt.dev/redoubt/internal/permit"
 )
 
-const (
-	image  = "rdt-permit-box:test"
-	loader = "/lib64/ld-linux-x86-64.so.2"
-)
-
-var imported sync.Once
-
 func TestMain(m *testing.M) {
 	code := m.Run()
 	exec.Command("docker", "rmi", "-f", image).Run()
+	if boxes.tree != "" {
+		os.RemoveAll(boxes.tree)
+	}
 	os.Exit(code)
-}
-
-// box skips where containers cannot be tried, and makes the test image.
-func box(t testing.TB) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
-	}
-	if out, err := exec.Command("docker", "info").CombinedOutput(); err != nil {
-		t.Skipf("no Docker engine: %s", bytes.TrimSpace(out))
-	}
-	imported.Do(func() { load(t) })
-}
-
-// load imports a static shell, and /bin/tool, a dynamically linked program
-// with its loader.
-func load(t testing.TB) {
-	t.Helper()
-	dir := t.TempDir()
-	libs, err := exec.Command("ldd", "/bin/cat").Output()
-	if err != nil {
-		t.Skip("no dynamically linked program to try")
-	}
-	files := map[string]string{"/bin/busybox": "/bin/busybox", "/bin/tool": "/bin/cat", loader: loader}
-	for _, f := range strings.Fields(string(libs)) {
-		if strings.HasPrefix(f, "/") {
-			files[f] = f
-		}
-	}
-	for to, from := range files {
-		b, err := os.ReadFile(from)
-		if err != nil {
-			t.Skip(err)
-		}
-		to = filepath.Join(dir, to)
-		os.MkdirAll(filepath.Dir(to), 0o755)
-		if err := os.WriteFile(to, b, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, n := range []string{"sh", "sleep", "true", "cp", "mv", "ln", "mount", "mkdir", "chmod", "cat", "touch", "rm"} {
-		os.Symlink("busybox", filepath.Join(dir, "bin", n))
-	}
-	tar := exec.Command("tar", "-C", dir, "-c", ".")
-	load := exec.Command("docker", "import", "-c", `CMD ["sleep","600"]`, "-", image)
-	load.Stdin, _ = tar.StdoutPipe()
-	if err := tar.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := load.CombinedOutput(); err != nil {
-		t.Fatalf("import: %v %s", err, out)
-	}
-	tar.Wait()
-}
-
-type container struct {
-	t    testing.TB
-	name string
-	pid  int
-}
-
-func run(t testing.TB, name string, args ...string) *container {
-	t.Helper()
-	c := &container{t: t, name: "rdt-permit-" + name}
-	exec.Command("docker", "rm", "-f", c.name).Run()
-	args = append([]string{"run", "-d", "--init=false", "--network", "none", "--name", c.name}, args...)
-	if out, err := exec.Command("docker", append(args, image)...).CombinedOutput(); err != nil {
-		t.Fatalf("run: %v %s", err, out)
-	}
-	t.Cleanup(func() { exec.Command("docker", "rm", "-fv", c.name).Run() })
-	out, err := exec.Command("docker", "inspect", "-f", "{{.State.Pid}}", c.name).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.pid, _ = strconv.Atoi(strings.TrimSpace(string(out)))
-	return c
 }
 
 // sh runs a script inside; denied says that the kernel refused something.
 func (c *container) sh(script string) (out string, denied bool) {
-	b, _ := exec.Command("docker", "exec", c.name, "sh", "-c", script).CombinedOutput()
+	b, _ := exec.Command(c.enter[0], append(c.enter[1:], "sh", "-c", "cd /; "+script)...).CombinedOutput()
 	return string(b), strings.Contains(strings.ToLower(string(b)), "operation not permitted")
 }
 
@@ -217,8 +136,7 @@ func TestR12_DeniedContentNeverRunsUnderAnyName(t *testing.T) {
 	box(t)
 	j := newJudge(t)
 	g := open(t, permit.Config{}, j)
-	c := run(t, "names", "--cap-add", "SYS_ADMIN", "--security-opt", "apparmor=unconfined", "--security-opt", "seccomp=unconfined",
-		"-v", "/vol", "--tmpfs", "/scratch:exec")
+	c := run(t, "names")
 	neighbour := run(t, "neighbour")
 	c.runs("/bin/tool </dev/null")
 	follow(t, g, c)
@@ -245,7 +163,7 @@ func TestNewMountIsWatched(t *testing.T) {
 	box(t)
 	j := newJudge(t)
 	g := open(t, permit.Config{}, j)
-	c := run(t, "mounts", "--cap-add", "SYS_ADMIN", "--security-opt", "apparmor=unconfined", "--security-opt", "seccomp=unconfined", "-v", "/vol")
+	c := run(t, "mounts")
 	follow(t, g, c)
 	c.runs("mkdir -p /new /again; mount -t tmpfs none /new; cp /bin/tool /new/t; mount --bind /vol /again; cp /bin/tool /again/t")
 	until(t, "new tmpfs watched", func() bool { _, denied := c.sh("/new/t </dev/null"); return denied })
@@ -354,6 +272,9 @@ func TestChangeThroughMappingIsAskedAbout(t *testing.T) {
 
 func TestWatchBeforeStartSeesTheFirstExec(t *testing.T) {
 	box(t)
+	if !boxes.docker {
+		t.Skip("no Docker engine, whose start is what is tried")
+	}
 	j := newJudge(t)
 	g := open(t, permit.Config{}, j)
 	const name = "rdt-permit-early"
