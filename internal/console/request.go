@@ -85,8 +85,8 @@ func (c *Console) tracked(next http.Handler) http.Handler {
 
 func (c *Console) logAccess(info *request, out *recorder, took time.Duration) {
 	level := slog.LevelInfo
-	if p := info.http.URL.Path; p == "/healthz" || p == "/metrics" {
-		level = slog.LevelDebug
+	if m := info.http.Method; (m == http.MethodGet || m == http.MethodHead) && out.status < 400 {
+		level = slog.LevelDebug // who reads what is many lines and no news
 	}
 	args := []any{
 		"request", info.id, "method", info.http.Method, "path", clip(info.http.URL.Path, 256), "status", out.status,
