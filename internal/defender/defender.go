@@ -59,6 +59,7 @@ type Defender struct {
 	// Of the judging goroutine alone.
 	processes *processes
 	strangers map[uint64]bool
+	parked    parking
 
 	mu       sync.Mutex
 	tenants  map[redoubt.WorkloadID]*tenant
@@ -73,6 +74,7 @@ type item struct {
 	sighting *sensor.Sighting
 	change   *workload.Change
 	refusal  *refusal
+	settled  *settled
 }
 
 // New makes a Defender; Run starts it.
@@ -84,6 +86,7 @@ func New(cfg Config) *Defender {
 		queue:     make(chan item, maxQueue),
 		processes: newProcesses(),
 		strangers: map[uint64]bool{},
+		parked:    parking{waiting: map[uint64][]*sensor.Sighting{}},
 		tenants:   map[redoubt.WorkloadID]*tenant{},
 		slots:     map[redoubt.WorkloadID]sensor.Slot{},
 		orders:    map[string]link.Order{},

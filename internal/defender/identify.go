@@ -11,37 +11,95 @@ import (
 	"redoubt.dev/redoubt/internal/sensor"
 )
 
-// identityWait bounds how long a sighting waits for its workload to be told by
-// the engine. It is paid once per unknown cgroup: who is not known by then
-// counts as the node itself until somebody says otherwise.
+// identityWait bounds how long the sightings of a cgroup wait for its workload
+// to be told by the engine. It is paid once per unknown cgroup, by nobody else:
+// who is not known by then counts as the node itself until somebody says
+// otherwise.
 const identityWait = 2 * time.Second
 
-// owner says whose a cgroup is.
-func (d *Defender) owner(ctx context.Context, cgroup uint64) *redoubt.Workload {
+const (
+	// maxStrangers bounds the cgroups remembered as nobody's; a full table is
+	// emptied, and each then waits once more.
+	maxStrangers = 4096
+	// maxParked bounds the sightings that wait for an owner, all cgroups
+	// together. Where it is reached a cgroup counts as the node's at once.
+	maxParked = 1 << 15
+)
+
+// parking keeps, in order, the sightings of cgroups whose owner is on its way.
+type parking struct {
+	waiting map[uint64][]*sensor.Sighting
+	total   int
+}
+
+// settled says that the wait for a cgroup's owner is over. Without an owner it
+// is the node's.
+type settled struct {
+	cgroup uint64
+	owner  *redoubt.Workload
+}
+
+// owner says whose a cgroup is; false where that is still to be told.
+func (d *Defender) owner(cgroup uint64) (*redoubt.Workload, bool) {
 	if w, ok := d.registry.ByCgroup(cgroup); ok {
-		return w
+		return w, true
 	}
-	if !d.strangers[cgroup] {
-		wait, cancel := context.WithTimeout(ctx, identityWait)
-		defer cancel()
-		if w, ok := d.registry.Await(wait, cgroup); ok {
-			return w
-		}
+	if d.strangers[cgroup] {
+		return d.node(), true
+	}
+	return nil, false
+}
+
+// park keeps a sighting until its cgroup's owner is known, and has the registry
+// asked at the cgroup's first.
+func (d *Defender) park(ctx context.Context, s *sensor.Sighting) {
+	list, waits := d.parked.waiting[s.Cgroup]
+	d.parked.waiting[s.Cgroup] = append(list, s)
+	d.parked.total++
+	switch {
+	case d.parked.total > maxParked:
+		d.unpark(settled{cgroup: s.Cgroup})
+	case !waits:
+		go func() {
+			wait, cancel := context.WithTimeout(ctx, identityWait)
+			defer cancel()
+			w, _ := d.registry.Await(wait, s.Cgroup)
+			select {
+			case d.queue <- item{settled: &settled{s.Cgroup, w}}:
+			case <-ctx.Done():
+			}
+		}()
+	}
+}
+
+// unpark judges what waited for a cgroup's owner.
+func (d *Defender) unpark(done settled) {
+	list := d.parked.waiting[done.cgroup]
+	delete(d.parked.waiting, done.cgroup)
+	d.parked.total -= len(list)
+	if len(list) == 0 {
+		return // it was given up before, there were too many
+	}
+	if done.owner == nil {
 		if len(d.strangers) >= maxStrangers {
 			clear(d.strangers)
 		}
-		d.strangers[cgroup] = true
-		d.log.Warn("workload unknown", "cgroup", cgroup)
+		d.strangers[done.cgroup] = true
+		d.log.Warn("workload unknown", "cgroup", done.cgroup, "program", list[0].Path)
+		done.owner = d.node()
 	}
+	for _, s := range list {
+		d.weigh(done.owner, s)
+	}
+}
+
+// node is the workload of what nobody else owns.
+func (d *Defender) node() *redoubt.Workload {
 	if w, ok := d.registry.Host(); ok {
 		return w
 	}
 	return &redoubt.Workload{WorkloadRef: hostRef(d.cfg.Node), Node: d.cfg.Node}
 }
-
-// maxStrangers bounds the cgroups remembered as nobody's; a full table is
-// emptied, and each then waits once more.
-const maxStrangers = 4096
 
 func hostRef(node redoubt.NodeID) redoubt.WorkloadRef {
 	return redoubt.WorkloadRef{ID: redoubt.WorkloadID("host/" + string(node)), Kind: redoubt.KindHost, Name: string(node)}

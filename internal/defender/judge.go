@@ -45,6 +45,8 @@ func (d *Defender) take(ctx context.Context, it item) {
 		d.lived(it.change)
 	case it.refusal != nil:
 		d.refused(it.refusal)
+	case it.settled != nil:
+		d.unpark(*it.settled)
 	}
 }
 
@@ -58,7 +60,20 @@ func (d *Defender) sighted(ctx context.Context, s *sensor.Sighting) {
 	case sensor.CgroupGone:
 		return
 	}
-	w := d.owner(ctx, s.Cgroup)
+	if _, waits := d.parked.waiting[s.Cgroup]; waits {
+		d.park(ctx, s)
+		return
+	}
+	w, known := d.owner(s.Cgroup)
+	if !known {
+		d.park(ctx, s)
+		return
+	}
+	d.weigh(w, s)
+}
+
+// weigh judges a sighting of a workload and carries the verdict out.
+func (d *Defender) weigh(w *redoubt.Workload, s *sensor.Sighting) {
 	if s.Runtime && w.Kind == redoubt.KindContainer {
 		// The engine's own set-up in the node's file system, not the container's.
 		d.cfg.Sensor.Resume(s.PID)
