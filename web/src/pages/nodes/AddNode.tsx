@@ -12,7 +12,7 @@ export function AddNode({ close }: { close: () => void }) {
       <ModalBody>
         {join.data ? (
           <div className="rd-stack">
-            <p>Run this as root on the machine to be protected. It works once and until <Time at={join.data.expires} />; it is not shown again.</p>
+            <p>Run this as root on the machine to be protected. It works once, expires <Time at={join.data.expires} /> and is not shown again.</p>
             <ClipboardCopy isReadOnly isCode isExpanded variant={ClipboardCopyVariant.expansion} hoverTip="Copy" clickTip="Copied" textAriaLabel="Join command" toggleAriaLabel="Show the whole command">{join.data.command}</ClipboardCopy>
             <p>The node appears here a few seconds later.</p>
           </div>
