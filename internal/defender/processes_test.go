@@ -1,0 +1,100 @@
+package defender
+
+import (
+	"os"
+	"os/exec"
+	"slices"
+	"testing"
+	"time"
+
+	"redoubt.dev/redoubt/internal/redoubt"
+	"redoubt.dev/redoubt/internal/sensor"
+)
+
+func sighting(pid, parent int, started uint64, path string) *sensor.Sighting {
+	return &sensor.Sighting{Kind: redoubt.EventExec, PID: pid, Parent: parent, Started: started, Path: path, Time: time.Unix(0, int64(started))}
+}
+
+func chain(p *redoubt.Process) (paths []string) {
+	for ; p != nil; p = p.Parent {
+		paths = append(paths, p.Path)
+	}
+	return paths
+}
+
+func TestR19_ChainOfParents(t *testing.T) {
+	table := newProcesses()
+	table.proc = t.TempDir() // nobody but who exec'd
+	table.exec(sighting(10, 1, 1, "/sbin/init"), "c")
+	table.exec(sighting(20, 10, 2, "/usr/sbin/nginx"), "c")
+	p := table.exec(sighting(30, 20, 3, "/bin/sh"), "c")
+	if got, want := chain(p), []string{"/bin/sh", "/usr/sbin/nginx", "/sbin/init"}; !slices.Equal(got, want) {
+		t.Errorf("chain is %q, want %q", got, want)
+	}
+	// The same process as another program keeps its parent.
+	if got := chain(table.exec(sighting(30, 20, 3, "/bin/nc"), "c")); !slices.Equal(got, []string{"/bin/nc", "/usr/sbin/nginx", "/sbin/init"}) {
+		t.Errorf("after exec without fork: %q", got)
+	}
+}
+
+func TestExitIsToldOnceAndOfTheRightProcess(t *testing.T) {
+	table := newProcesses()
+	table.proc = t.TempDir()
+	table.exec(sighting(10, 1, 1, "/bin/a"), "one")
+	if p := table.exit(sighting(10, 1, 99, ""), "one"); p != nil {
+		t.Errorf("a reused number is taken for %s", p.Path)
+	}
+	if p := table.exit(sighting(10, 1, 1, ""), "other"); p != nil {
+		t.Errorf("an exit in another instance is told as %s", p.Path)
+	}
+	table.exec(sighting(11, 1, 2, "/bin/b"), "one")
+	if p := table.exit(sighting(11, 1, 2, ""), "one"); p == nil || p.Path != "/bin/b" {
+		t.Errorf("exit of /bin/b: %+v", p)
+	}
+	if p := table.exit(sighting(11, 1, 2, ""), "one"); p != nil {
+		t.Error("an exit is told twice")
+	}
+}
+
+func TestProcessesAreBounded(t *testing.T) {
+	table := newProcesses()
+	table.proc = t.TempDir()
+	for pid := 1; pid <= maxProcesses+100; pid++ {
+		table.exec(sighting(pid, 0, uint64(pid), "/bin/x"), "c")
+	}
+	if n := len(table.byPID); n != maxProcesses || table.used.Len() != n {
+		t.Errorf("%d remembered, %d in order, at most %d", n, table.used.Len(), maxProcesses)
+	}
+	if table.find(1) != nil || table.find(maxProcesses+100) == nil {
+		t.Error("the wrong ones were forgotten")
+	}
+	// A chain longer than is kept is cut, not refused.
+	for pid := 1; pid <= 100; pid++ {
+		table.exec(sighting(pid, pid-1, uint64(pid), "/bin/deep"), "c")
+	}
+	if n := len(chain(table.find(100))); n > maxAncestors {
+		t.Errorf("a chain of %d is kept, at most %d", n, maxAncestors)
+	}
+}
+
+func TestProcessesFromBeforeAreAskedOfProc(t *testing.T) {
+	cmd := exec.Command("sleep", "30")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { cmd.Process.Kill(); cmd.Wait() }()
+	var p *redoubt.Process
+	for range 200 { // until it has become sleep
+		p = newProcesses().find(cmd.Process.Pid)
+		if p != nil && len(p.Args) == 2 {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	if p == nil || !slices.Equal(p.Args, []string{"sleep", "30"}) || p.UID != uint32(os.Getuid()) {
+		t.Fatalf("found %+v", p)
+	}
+	if p.Parent == nil || p.Parent.PID != os.Getpid() {
+		t.Errorf("parent is %+v, want this test", p.Parent)
+	}
+}
