@@ -7,9 +7,41 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
+	"strconv"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
+
+// spawn returns the processor time of this thread and its children.
+func spawn(n int, program string) (time.Duration, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	began := cpuTime()
+	for range n {
+		pid, err := syscall.ForkExec(program, []string{program, "one", "two"}, &syscall.ProcAttr{})
+		if err != nil {
+			return 0, err
+		}
+		var ws syscall.WaitStatus
+		if _, err := syscall.Wait4(pid, &ws, 0, nil); err != nil || ws != 0 {
+			return 0, fmt.Errorf("wait: %v, status %d", err, ws)
+		}
+	}
+	return cpuTime() - began, nil
+}
+
+func cpuTime() (sum time.Duration) {
+	for _, who := range []int{unix.RUSAGE_THREAD, unix.RUSAGE_CHILDREN} {
+		var r syscall.Rusage
+		if syscall.Getrusage(who, &r) == nil {
+			sum += time.Duration(r.Utime.Nano() + r.Stime.Nano())
+		}
+	}
+	return sum
+}
 
 // tell prints an error in a word that tests compare.
 func tell(err error) int {
@@ -94,6 +126,17 @@ func act(args []string) int {
 			}
 		}
 		return tell(syscall.Exec(args[2], args[2:], nil))
+	case "spawn": // N PROGRAM: start it N times, print the processor time
+		n, err := strconv.Atoi(args[1])
+		if err != nil {
+			return tell(err)
+		}
+		took, err := spawn(n, args[2])
+		if err != nil {
+			return tell(err)
+		}
+		fmt.Println(took)
+		return 0
 	case "run": // as a parent of its own
 		out, err := exec.Command(args[1], args[2:]...).CombinedOutput()
 		os.Stdout.Write(out)
