@@ -12,6 +12,8 @@ import (
 
 	"redoubt.dev/redoubt/internal/link"
 	"redoubt.dev/redoubt/internal/policy"
+	"redoubt.dev/redoubt/internal/profile"
+	"redoubt.dev/redoubt/internal/redoubt"
 )
 
 const desiredFile = "desired.json"
@@ -48,12 +50,19 @@ func saveDesired(dir string, d *link.Desired) error {
 
 // watch follows what the console wants of this node, for as long as it runs.
 func (d *Defender) watch(ctx context.Context) error {
+	var last *link.Desired
+	var kept time.Time
 	for {
 		err := d.cfg.Console.Watch(ctx, d.cfg.Node, func(want *link.Desired) {
 			d.adopt(want)
+			if last != nil && !weighty(last, want) && time.Since(kept) < keepEvery {
+				return
+			}
 			if err := saveDesired(d.cfg.State, want); err != nil {
 				d.log.Error("desired state not kept", "err", err)
+				return
 			}
+			last, kept = want, time.Now()
 		})
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -74,7 +83,6 @@ func (d *Defender) adopt(want *link.Desired) {
 	defer d.mu.Unlock()
 	before := d.desired
 	d.desired = want
-	now := time.Now()
 	if before == nil || !same(before.Policies, want.Policies) {
 		d.policies = policy.NewSet(want.Policies)
 		for _, t := range d.tenants {
@@ -87,7 +95,7 @@ func (d *Defender) adopt(want *link.Desired) {
 		if t == nil || t.revision == p.Revision {
 			continue
 		}
-		t.rebase(p, now)
+		t.rebase(p)
 	}
 	for _, t := range d.tenants {
 		if t.stale {
@@ -97,8 +105,32 @@ func (d *Defender) adopt(want *link.Desired) {
 	d.reorder(want.Orders)
 }
 
-func same(a, b []policy.Policy) bool {
+func same[T any](a, b T) bool {
 	x, _ := json.Marshal(a)
 	y, _ := json.Marshal(b)
 	return string(x) == string(y)
+}
+
+// keepEvery is how old the kept counts of profiles may become. Keeping them at
+// every change would cost more than watching the node does.
+const keepEvery = 30 * time.Second
+
+// weighty says whether want differs from last in what decides: policies,
+// orders, the states of profiles or what they allow.
+func weighty(last, want *link.Desired) bool {
+	if !same(last.Policies, want.Policies) || !same(last.Orders, want.Orders) || len(last.Profiles) != len(want.Profiles) {
+		return true
+	}
+	before := map[redoubt.WorkloadID]*profile.Profile{}
+	for i := range last.Profiles {
+		before[last.Profiles[i].Workload] = &last.Profiles[i]
+	}
+	for i := range want.Profiles {
+		p := &want.Profiles[i]
+		old := before[p.Workload]
+		if old == nil || old.State != p.State || len(old.Entries) != len(p.Entries) {
+			return true
+		}
+	}
+	return false
 }

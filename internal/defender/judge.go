@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	tallyEvery = 2 * time.Second // how old the counts of known-good events may be
-	sendEvery  = time.Second     // how long growth waits before it is told
+	tallyEvery = 2 * time.Second  // how old the counts of known-good events may be
+	sendEvery  = time.Second      // how long a new entry waits before the console is told
+	countEvery = 10 * time.Second // how long mere counts wait
 )
 
 // judge takes everything that happens in one order and says what it means.
@@ -115,18 +116,17 @@ func (d *Defender) decide(t *tenant, l *life, ev *redoubt.Event) {
 		t.serves(l, ev.Process.Path)
 	}
 	enforced := ev.Verdict.Enforced
-	ev.Verdict = guard.Decide(ev, t.matcher, t.state, d.policies, d.context(t, l, ev))
+	ev.Verdict = guard.Decide(ev, t.learner.Matcher(), t.state, d.policies, d.context(t, l, ev))
 	ev.Verdict.Enforced = enforced
 	out := t.learner.Observe(ev, guard.Learns(ev.Verdict))
-	if out.New {
-		t.compile(ev.Time)
-	}
+	t.grown = t.grown || out.New
+	t.urgent = t.urgent || out.New
 	switch {
 	case out.Entry != "" && !guard.Alarms(ev.Verdict):
 		ev.Verdict.Entry = out.Entry
 	case out.Refused != "" && ev.Workload.Kind != redoubt.KindHost:
 		// What may not be learned is as new as it would be were learning over.
-		ev.Verdict = guard.Decide(ev, t.matcher, profile.Observing, d.policies, d.context(t, l, ev))
+		ev.Verdict = guard.Decide(ev, t.learner.Matcher(), profile.Observing, d.policies, d.context(t, l, ev))
 		ev.Verdict.Enforced, ev.Verdict.Reason = enforced, out.Refused
 	}
 }
@@ -211,6 +211,10 @@ func (d *Defender) sendGrowth() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, t := range d.tenants {
+		if !t.urgent && time.Since(t.told) < countEvery {
+			continue
+		}
+		t.urgent, t.told = false, time.Now()
 		if delta, ok := t.learner.Take(); ok {
 			d.outbox.AddDeltas(delta)
 		}

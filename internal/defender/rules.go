@@ -23,7 +23,7 @@ func (d *Defender) retune(t *tenant) {
 	t.stale = false
 	t.files = nil
 	if t.strict() {
-		wanted := kernel.Wanted(&t.profile, t.overlay)
+		wanted := kernel.Wanted(t.known(), t.overlay)
 		for _, w := range t.instances {
 			t.files = append(t.files, d.locate(w, wanted)...)
 		}
@@ -70,9 +70,8 @@ func (t *tenant) strict() bool {
 }
 
 func (t *tenant) subject(d *Defender) kernel.Subject {
-	p := t.profile
 	return kernel.Subject{
-		Ref: t.ref, State: t.state, Profile: &p, Overlay: t.overlay, Files: t.files,
+		Ref: t.ref, State: t.state, Profile: t.known(), Overlay: t.overlay, Files: t.files,
 		// Without a gate, and on hosts, which have none, what was not located is
 		// judged when it has started: holding every exec of a node is not worth it.
 		Peers: d.addressesOf, Resolver: d.cfg.Gate != nil || t.ref.Kind != redoubt.KindContainer,

@@ -21,8 +21,10 @@ type tenant struct {
 	ref       redoubt.WorkloadRef // of the instance seen last
 	slot      sensor.Slot
 	learner   *profile.Learner
-	profile   profile.Profile // as learned so far, and the matcher made of it
-	matcher   *profile.Matcher
+	snapshot  *profile.Profile // as learned so far; nobody changes it
+	grown     bool             // the learner knows more than the snapshot
+	urgent    bool             // it knows something the console should hear at once
+	told      time.Time        // when the console last heard
 	state     profile.State
 	revision  int64 // of the profile, as the console counts
 	overlay   *policy.Overlay
@@ -62,16 +64,15 @@ func newTenant(ref redoubt.WorkloadRef, slot sensor.Slot, p *profile.Profile) *t
 	t := &tenant{ref: ref, slot: slot, instances: map[string]*redoubt.Workload{}, lives: map[string]*life{}, versions: map[redoubt.Digest]bool{}, bound: map[ruleKey]string{}}
 	t.learner = profile.NewLearner(p)
 	t.state, t.revision = p.State, p.Revision
-	t.compile(time.Now())
 	return t
 }
 
 // rebase takes over the console's revision of the profile. Kernel rules rest
 // on entries, so they are stale when one is gone or, while enforcing, is new.
-func (t *tenant) rebase(p *profile.Profile, now time.Time) {
-	had, has := entryIDs(&t.profile), entryIDs(p)
+func (t *tenant) rebase(p *profile.Profile) {
+	had, has := entryIDs(t.known()), entryIDs(p)
 	t.learner.Rebase(p)
-	t.compile(now)
+	t.grown = true
 	t.stale = t.stale || t.state != p.State
 	for id := range had {
 		t.stale = t.stale || !has[id]
@@ -102,10 +103,13 @@ func (t *tenant) overlaid(o *policy.Overlay) {
 	}
 }
 
-// compile makes what was learned known to the matcher.
-func (t *tenant) compile(now time.Time) {
-	t.profile = t.learner.Profile(now)
-	t.matcher = profile.Compile(&t.profile)
+// known returns the profile as learned so far.
+func (t *tenant) known() *profile.Profile {
+	if t.grown || t.snapshot == nil {
+		p := t.learner.Profile(time.Now())
+		t.snapshot, t.grown = &p, false
+	}
+	return t.snapshot
 }
 
 // life returns the instance's, making it at first sight.

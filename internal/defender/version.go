@@ -42,8 +42,7 @@ func (d *Defender) welcome(w *redoubt.Workload) {
 	defer d.mu.Unlock()
 	v := profile.Version{Digest: w.Digest, Image: w.Image, Since: now}
 	if t.learner.Version(v, seeds, func(path string) (redoubt.Digest, bool) { return d.contentIn(image, path) }) {
-		t.compile(now)
-		t.stale = true
+		t.grown, t.urgent, t.stale = true, true, true
 	}
 }
 

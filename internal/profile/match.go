@@ -2,26 +2,46 @@ package profile
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 
 	"redoubt.dev/redoubt/internal/redoubt"
 )
 
-// Matcher is one revision of a profile made ready for comparing. It never
-// changes and is safe for concurrent use.
+// Matcher compares events with a profile. One that Compile made never changes
+// and is safe for concurrent use.
 type Matcher struct {
-	x       *index
-	entries []Entry
+	x   *index
+	all iter.Seq[*Entry]
 }
 
 // Compile builds a Matcher. It copies what it keeps.
 func Compile(p *Profile) *Matcher {
-	m := &Matcher{x: newIndex(), entries: make([]Entry, len(p.Entries))}
+	entries := make([]Entry, len(p.Entries))
+	m := &Matcher{x: newIndex(), all: func(yield func(*Entry) bool) {
+		for i := range entries {
+			if !yield(&entries[i]) {
+				return
+			}
+		}
+	}}
 	for i := range p.Entries {
-		m.entries[i] = p.Entries[i].clone()
-		m.x.add(&m.entries[i])
+		entries[i] = p.Entries[i].clone()
+		m.x.add(&entries[i])
 	}
 	return m
+}
+
+// Matcher returns the learner's own view, which grows as it learns: nothing has
+// to be compiled again. Like the learner it is not safe for concurrent use.
+func (l *Learner) Matcher() *Matcher {
+	return &Matcher{x: l.x, all: func(yield func(*Entry) bool) {
+		for _, e := range l.byID {
+			if !yield(e) {
+				return
+			}
+		}
+	}}
 }
 
 // Judges reports whether profiles speak of this kind of event at all.

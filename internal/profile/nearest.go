@@ -22,9 +22,9 @@ func (m *Matcher) Nearest(ev *redoubt.Event) (*Entry, []Difference) {
 	var best *Entry
 	bestScore := 0
 	args := observed{p: ev.Process}
-	for i := range m.entries {
-		e := &m.entries[i]
-		if s := score(e, ev, &args); s > bestScore {
+	for e := range m.all {
+		s := score(e, ev, &args)
+		if s > bestScore || s == bestScore && best != nil && e.ID < best.ID {
 			best, bestScore = e, s
 		}
 	}
