@@ -229,6 +229,7 @@ type object struct {
 		Novel                                               bool
 	}
 	Gaps    []string
+	Engines []struct{ Name, Version, Error string }
 	Running bool
 	Sensor  struct{ Exec, Connect, Sensing []string }
 	Load    struct {
