@@ -104,7 +104,7 @@ func measureExec(ctx context.Context, l *lab) ([]row, error) {
 			}
 			err := times[i].round(ctx, cond, c, count)
 			if un := (unavailable{}); errors.As(err, &un) {
-				missing[i] = err
+				missing[i] = un
 			} else if err != nil {
 				return nil, fmt.Errorf("%s: %w", cond.name, err)
 			}

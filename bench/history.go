@@ -101,10 +101,10 @@ func (h *history) questions() []question {
 	return []question{
 		ask("no filter"),
 		ask("workload", "workload", "docker/shop/web3"),
-		ask("quiet workload", "workload", "docker/shop/web49"),
+		ask("quiet workload", "workload", "docker/shop/web45"),
 		ask("container", "workload", containerOf(3)[:12]),
 		ask("kind", "kind", "connect"),
-		ask("workload and kind", "workload", "docker/shop/web49", "kind", "connect"),
+		ask("workload and kind", "workload", "docker/shop/web45", "kind", "connect"),
 		ask("novel", "novel", "true"),
 		ask("effect and node", "effect", "alert", "node", "node-1"),
 		ask("last 15 min", "since", "15m"),

@@ -77,14 +77,14 @@ func measureNginx(ctx context.Context, l *lab) ([]row, error) {
 		return pids, end, err
 	}}
 	conditions := []condition{none, l.redoubtIn(profile.Learning, state, c, serve), proved}
-	kept, fresh := make([]series, len(conditions)), make([]series, len(conditions))
+	kept, fresh, cores := make([]series, len(conditions)), make([]series, len(conditions)), make([]series, len(conditions))
 	for range l.pick(7, 2) {
 		for i, cond := range conditions {
-			a, b, err := serveRound(ctx, l, cond, url, seconds)
+			r, err := serveRound(ctx, l, cond, url, seconds)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", cond.name, err)
 			}
-			kept[i], fresh[i] = append(kept[i], a), append(fresh[i], b)
+			kept[i], fresh[i], cores[i] = append(kept[i], r.kept), append(fresh[i], r.fresh), append(cores[i], 100*r.cores)
 		}
 	}
 	var rows []row
@@ -97,7 +97,7 @@ func measureNginx(ctx context.Context, l *lab) ([]row, error) {
 			rows = append(rows, row{
 				bar:    fmt.Sprintf("nginx requests/s under wrk, %s, Redoubt %s / without", kind.name, conditions[i].name),
 				target: "≥ 0.98",
-				figure: fmt.Sprintf("%s; n=%d × %d s, without %.0f/s", r.spread("%.3f"), len(r), seconds, kind.s[0].median()),
+				figure: fmt.Sprintf("%s; n=%d × %d s, without %.0f/s; its own process %.1f %% of one core", r.spread("%.3f"), len(r), seconds, kind.s[0].median(), cores[i].median()),
 				passed: pass(r.median() >= 0.98),
 			})
 		}
@@ -105,18 +105,24 @@ func measureNginx(ctx context.Context, l *lab) ([]row, error) {
 	return rows, nil
 }
 
-func serveRound(ctx context.Context, l *lab, cond condition, url string, seconds int) (kept, fresh float64, err error) {
-	_, end, err := cond.begin(ctx)
+// served is one round: requests a second over kept and fresh connections, and
+// the cores that who watches took meanwhile.
+type served struct{ kept, fresh, cores float64 }
+
+func serveRound(ctx context.Context, l *lab, cond condition, url string, seconds int) (r served, err error) {
+	pids, end, err := cond.begin(ctx)
 	if err != nil {
-		return 0, 0, err
+		return r, err
 	}
 	defer func() { err = errors.Join(err, end()) }()
 	if _, err = l.wrk(ctx, url, 1); err != nil {
-		return 0, 0, err
+		return r, err
 	}
-	if kept, err = l.wrk(ctx, url, seconds); err != nil {
-		return 0, 0, err
+	began, used := time.Now(), cpuOf(pids...)
+	if r.kept, err = l.wrk(ctx, url, seconds); err != nil {
+		return r, err
 	}
-	fresh, err = l.wrk(ctx, url, seconds, "Connection: close")
-	return kept, fresh, err
+	r.fresh, err = l.wrk(ctx, url, seconds, "Connection: close")
+	r.cores = float64(cpuOf(pids...)-used) / float64(time.Since(began))
+	return r, err
 }

@@ -53,12 +53,27 @@ func (l *lab) policyTimes(ctx context.Context, ungated bool) (there, gone latenc
 			return nil, nil, fmt.Errorf("apply: %w", err)
 		}
 		there = append(there, took)
+		if err := c.steadily(0); err != nil {
+			return nil, nil, err
+		}
 		if took, err = c.after("until /true runs", func() error { return p.api.DeletePolicy(ctx, policyName) }); err != nil {
 			return nil, nil, fmt.Errorf("delete: %w", err)
 		}
 		gone = append(gone, took)
+		if err := c.steadily(20); err != nil {
+			return nil, nil, err
+		}
 	}
 	return there, gone, p.stop()
+}
+
+// steadily checks that a change stays: of the next 20 attempts that many run.
+func (c *load) steadily(want int) error {
+	a, err := c.do("full /true 20")
+	if err == nil && int(a.num("ran")) != want {
+		err = fmt.Errorf("of 20 attempts after the change %s ran, not %d", a["ran"], want)
+	}
+	return err
 }
 
 // after has the load watch for something, makes it happen and says how long it

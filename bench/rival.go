@@ -82,7 +82,7 @@ func (l *lab) auditd() condition {
 		if err := errors.Join(os.Mkdir(filepath.Join(dir, "plugins.d"), 0o750), os.WriteFile(filepath.Join(dir, "auditd.conf"), []byte(conf), 0o640), os.Chmod(dir, 0o750)); err != nil {
 			return nil, nil, err
 		}
-		d := &process{cmd: exec.Command(path, "-f", "-s", "nochange", "-c", dir), done: make(chan struct{})}
+		d := &process{cmd: exec.Command(path, "-n", "-s", "nochange", "-c", dir), done: make(chan struct{})}
 		if err := d.cmd.Start(); err != nil {
 			return nil, nil, err
 		}
@@ -110,6 +110,20 @@ func (l *lab) auditd() condition {
 	}}
 }
 
+// traceable mounts the kernel's tracing files for the time of the measure where
+// they are not there: bpftrace looks its tracepoints up in them.
+func (l *lab) traceable(ctx context.Context) error {
+	const dir = "/sys/kernel/tracing"
+	if _, err := os.Stat(dir + "/events"); err == nil {
+		return nil
+	}
+	if _, err := command(ctx, "mount", "-t", "tracefs", "tracefs", dir); err != nil {
+		return err
+	}
+	l.atEnd(func() { command(context.Background(), "umount", dir) })
+	return nil
+}
+
 const execsnoop = `tracepoint:syscalls:sys_enter_execve { printf("%d %s ", pid, str(args->filename)); join(args->argv); }`
 
 // bpftrace prints every exec with its arguments, as execsnoop does.
@@ -118,6 +132,9 @@ func (l *lab) bpftrace() condition {
 		path, err := exec.LookPath("bpftrace")
 		if err != nil {
 			return nil, nil, unavailable{"no bpftrace"}
+		}
+		if err := l.traceable(ctx); err != nil {
+			return nil, nil, unavailable{err.Error()}
 		}
 		d := &process{cmd: exec.Command(path, "-e", execsnoop), done: make(chan struct{})}
 		out, err := d.cmd.StdoutPipe()

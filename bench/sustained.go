@@ -59,19 +59,25 @@ func measureSustained(ctx context.Context, l *lab) ([]row, error) {
 				figure += fmt.Sprintf(", the record grew by %d B an event", s.grown/s.stored)
 			}
 		}
-		cpu, rss := fmt.Sprintf("%.1f %% of one core", 100*s.cpu), fmt.Sprintf("%.0f MiB at most", float64(s.rss)/(1<<20))
+		cpu, rss := fmt.Sprintf("%.1f %% of one core, %.0f µs an exec", 100*s.cpu, s.cpu/s.reached*1e6), fmt.Sprintf("%.0f MiB at most", float64(s.rss)/(1<<20))
 		if !v.bar {
 			rows = append(rows, row{bar: what, target: "beside", figure: figure + "; " + cpu + "; " + rss})
 			continue
 		}
-		full := s.reached >= 0.97*rate
-		if !full {
-			figure += " — **the machine did not give the load its rate**"
+		three := []row{
+			{bar: what + ": lost events", target: "0", figure: figure, passed: pass(s.lost == 0 && s.told == 0)},
+			{bar: what + ": CPU", target: "≤ 15 % of one core", figure: cpu, passed: pass(s.cpu <= 0.15)},
+			{bar: what + ": RSS", target: "≤ 80 MiB", figure: rss, passed: pass(s.rss <= 80<<20)},
 		}
-		rows = append(rows,
-			row{bar: what + ": lost events", target: "0", figure: figure, passed: pass(full && s.lost == 0 && s.told == 0)},
-			row{bar: what + ": CPU", target: "≤ 15 % of one core", figure: cpu, passed: pass(full && s.cpu <= 0.15)},
-			row{bar: what + ": RSS", target: "≤ 80 MiB", figure: rss, passed: pass(full && s.rss <= 80<<20)})
+		if s.reached < 0.97*rate {
+			for i := range three {
+				if *three[i].passed { // under less than the load it is to stand
+					three[i].passed = nil
+				}
+				three[i].figure += " — **not shown: the machine did not give the load its rate**"
+			}
+		}
+		rows = append(rows, three...)
 	}
 	return rows, nil
 }

@@ -24,7 +24,8 @@ func (r row) line() string {
 	if r.passed != nil {
 		verdict = map[bool]string{true: "pass", false: "**miss**"}[*r.passed]
 	}
-	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s |", r.measure, r.bar, r.target, r.figure, verdict, r.when)
+	figure := strings.NewReplacer("\n", " ", "|", "/").Replace(r.figure)
+	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s |", r.measure, r.bar, r.target, figure, verdict, r.when)
 }
 
 // table is what the run shows; head says on what machine.

@@ -5,6 +5,7 @@
 //   full PROGRAM COUNT          posix_spawn at full speed
 //   rate PROGRAM COUNT RATE     RATE a second; "args" instead of "rate" gives
 //                               each an argument nobody used before
+//   keep PROGRAM                holds its content, for when it may not be read
 //   copy PROGRAM COUNT          of a fresh copy under a fresh name each time
 //   novel PROGRAM COUNT RATE    of a copy with fresh content each time; says
 //                               when it was started
@@ -79,14 +80,23 @@ static void spawn(const char *program, long count, long rate, int unique) {
 	free(took);
 }
 
+static char content[4 << 20], content_of[128];
+static ssize_t content_size;
+
+static void keep(const char *program) {
+	if (!strcmp(content_of, program)) return;
+	int f = open(program, O_RDONLY);
+	content_size = f < 0 ? 0 : read(f, content, sizeof content);
+	if (f >= 0) close(f);
+	strcpy(content_of, program);
+}
+
 // copies starts copies of program; those with fresh content carry their number
 // behind the end, where no loader looks.
 static void copies(const char *program, long count, long rate, int fresh) {
 	static long serial;
-	static char content[4 << 20];
-	int f = open(program, O_RDONLY);
-	ssize_t n = f < 0 ? -1 : read(f, content, sizeof content);
-	if (f >= 0) close(f);
+	keep(program);
+	ssize_t n = content_size;
 	long ran = 0, made = 0;
 	long long start = clock_ns(CLOCK_MONOTONIC);
 	for (long i = 0; i < count && n > 0; i++) {
@@ -134,7 +144,10 @@ int main(void) {
 		else if (n >= 3 && !strcmp(what, "copy")) copies(program, count, 0, 0);
 		else if (n == 4 && !strcmp(what, "novel")) copies(program, count, rate, 1);
 		else if (sscanf(line, "until %127s %31s", program, word) == 2) until(program, !strcmp(word, "runs"));
-		else if (sscanf(line, "size %127s", program) == 1) {
+		else if (sscanf(line, "keep %127s", program) == 1) {
+			keep(program);
+			printf("done size=%zd\n", content_size);
+		} else if (sscanf(line, "size %127s", program) == 1) {
 			struct stat s;
 			printf("done size=%lld\n", stat(program, &s) ? 0LL : (long long)s.st_size);
 		} else printf("done error=not-understood\n");
