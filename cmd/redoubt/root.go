@@ -44,6 +44,6 @@ Exit codes: 0 done, 1 refused by policy or not found, 2 could not run.`,
 		newIsolateCommand(), newReleaseCommand(), newStopCommand())
 	group("manage",
 		newLoginCommand(), newLogoutCommand(), newUserCommand(), newTokenCommand(),
-		newNodeCommand(), newAuditCommand(), newVersionCommand())
+		newNodeCommand(), newAuditCommand(), newUninstallCommand(), newVersionCommand())
 	return root
 }

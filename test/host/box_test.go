@@ -357,6 +357,18 @@ func waitServed(t *testing.T, addr string) {
 	t.Fatal(err)
 }
 
+// waitCut waits until an isolated container no longer answers.
+func waitCut(t *testing.T, addr string) {
+	t.Helper()
+	deadline := time.Now().Add(2 * time.Second)
+	for served(addr) == nil {
+		if time.Now().After(deadline) {
+			t.Fatal("an isolated container still answers after 2 s")
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
 func last(s string, lines int) string {
 	all := strings.Split(strings.TrimSpace(s), "\n")
 	return strings.Join(all[max(0, len(all)-lines):], "\n")

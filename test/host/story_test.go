@@ -134,13 +134,7 @@ func TestR11_IsolateCutsOneContainerAndNoOther(t *testing.T) {
 	pid := docker(t, "inspect", "-f", "{{.State.Pid}}", "rdt-cut")
 
 	b.must("isolate", "rdt-cut", "--reason", "test")
-	deadline := time.Now().Add(2 * time.Second)
-	for served(cut) == nil {
-		if time.Now().After(deadline) {
-			t.Fatal("an isolated container still answers after 2 s")
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	waitCut(t, cut)
 	if err := served(whole); err != nil {
 		t.Errorf("its neighbour was cut too: %v", err)
 	}
