@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"container/list"
 	"os"
+	"path"
 	"strconv"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 const (
 	maxProcesses = 1 << 16 // remembered; the least recently used goes first
 	maxAncestors = 16      // of one process's chain
+	maxPaths     = 1 << 14 // of program files
 )
 
 // processes remembers who is whose parent, as far as execs and /proc tell.
@@ -23,6 +25,8 @@ type processes struct {
 	byPID map[int]*list.Element
 	used  *list.List // of *remembered, most recently used first
 	proc  string     // where procfs is mounted
+
+	paths map[redoubt.FileKey]string // of programs seen running; emptied when full
 }
 
 type remembered struct {
@@ -32,7 +36,7 @@ type remembered struct {
 }
 
 func newProcesses() *processes {
-	return &processes{byPID: map[int]*list.Element{}, used: list.New(), proc: "/proc"}
+	return &processes{byPID: map[int]*list.Element{}, used: list.New(), proc: "/proc", paths: map[redoubt.FileKey]string{}}
 }
 
 // exec notes that a process of an instance became another program and returns
@@ -43,9 +47,45 @@ func (t *processes) exec(s *sensor.Sighting, owner string) *redoubt.Process {
 		UID: s.UID, Caps: s.Caps, Cwd: s.Cwd, Entered: s.Entered, Started: s.Time,
 		File: &redoubt.File{Key: s.Key.File, Origin: s.Origin},
 	}
-	p.Parent = cut(t.find(s.Parent), maxAncestors-1)
+	p.Parent = cut(t.parentOf(s), maxAncestors-1)
+	if len(t.paths) >= maxPaths {
+		clear(t.paths)
+	}
+	t.paths[s.Key.File] = s.Path
 	t.remember(&remembered{process: p, owner: owner, started: s.Started})
 	return p
+}
+
+// parentOf returns who started a sighted process. What the kernel only counts
+// is not told, so that what is remembered under the parent's number may have
+// become another program since: the sighting says which file it runs now.
+func (t *processes) parentOf(s *sensor.Sighting) *redoubt.Process {
+	parent := t.find(s.Parent)
+	if len(s.Ancestors) == 0 || s.Ancestors[0].PID != s.Parent {
+		return parent
+	}
+	now := &s.Ancestors[0]
+	if parent != nil && runs(parent, now) {
+		return parent
+	}
+	t.forget(s.Parent)
+	if parent = t.find(s.Parent); parent != nil && runs(parent, now) {
+		return parent
+	}
+	path, ok := t.paths[now.File]
+	if !ok {
+		path = now.Name // it is gone, and nobody saw more of it
+	}
+	return &redoubt.Process{PID: now.PID, Path: path, File: &redoubt.File{Key: now.File, Error: "it had ended before it was looked at"}}
+}
+
+// runs says whether what is remembered of a process is what the kernel saw.
+func runs(p *redoubt.Process, seen *sensor.Ancestor) bool {
+	if p.File != nil {
+		return p.File.Key == seen.File
+	}
+	name := path.Base(p.Path)
+	return name[:min(len(name), 31)] == seen.Name
 }
 
 // exit forgets a process and returns what it was; nil where it is not known to
@@ -59,12 +99,18 @@ func (t *processes) exit(s *sensor.Sighting, owner string) *redoubt.Process {
 	if r.started != 0 && s.Started != 0 && r.started != s.Started {
 		return nil // the number was given to somebody else in between
 	}
-	t.used.Remove(e)
-	delete(t.byPID, s.PID)
+	t.forget(s.PID)
 	if r.owner != owner {
 		return nil
 	}
 	return r.process
+}
+
+func (t *processes) forget(pid int) {
+	if e, ok := t.byPID[pid]; ok {
+		t.used.Remove(e)
+		delete(t.byPID, pid)
+	}
 }
 
 // find returns the process that now has this number, asking /proc about one

@@ -37,6 +37,30 @@ func TestR19_ChainOfParents(t *testing.T) {
 	}
 }
 
+func TestR19_ParentThatWasOnlyCountedIsNotTakenForWhatItWas(t *testing.T) {
+	table := newProcesses()
+	table.proc = t.TempDir()
+	key := func(ino uint64) redoubt.FileKey { return redoubt.FileKey{Dev: 1, Ino: ino, Ctime: 1} }
+	ran := func(pid, parent int, path string, ino uint64, above ...sensor.Ancestor) *redoubt.Process {
+		s := sighting(pid, parent, uint64(pid), path)
+		s.Key.File, s.Ancestors = key(ino), above
+		return table.exec(s, "c")
+	}
+	ran(5, 1, "/usr/sbin/nginx", 50) // seen once, so its path is known
+	ran(10, 1, "/bin/sh", 51)        // and then became nginx, which was only counted
+	p := ran(20, 10, "/bin/id", 52, sensor.Ancestor{PID: 10, File: key(50), Name: "nginx"})
+	if p.Parent == nil || p.Parent.Path != "/usr/sbin/nginx" {
+		t.Errorf("parent is %+v, want nginx", p.Parent)
+	}
+	honest := ran(30, 5, "/bin/id", 52, sensor.Ancestor{PID: 5, File: key(50), Name: "nginx"})
+	if honest.Parent == nil || honest.Parent.Path != "/usr/sbin/nginx" || honest.Parent.PID != 5 {
+		t.Errorf("parent is %+v", honest.Parent)
+	}
+	if p := ran(40, 39, "/bin/id", 52, sensor.Ancestor{PID: 39, File: key(99), Name: "gone"}); p.Parent == nil || p.Parent.Path != "gone" {
+		t.Errorf("a parent nobody saw is %+v, want its bare name", p.Parent)
+	}
+}
+
 func TestExitIsToldOnceAndOfTheRightProcess(t *testing.T) {
 	table := newProcesses()
 	table.proc = t.TempDir()
