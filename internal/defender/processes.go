@@ -33,6 +33,8 @@ type remembered struct {
 	process *redoubt.Process
 	owner   string // instance in which it was started; empty where only /proc told
 	started uint64 // nanoseconds since boot; 0 where only /proc told
+
+	program redoubt.FileKey // what the kernel runs: of a script, the interpreter; zero where only /proc told
 }
 
 func newProcesses() *processes {
@@ -51,8 +53,13 @@ func (t *processes) exec(s *sensor.Sighting, owner string) *redoubt.Process {
 	if len(t.paths) >= maxPaths {
 		clear(t.paths)
 	}
-	t.paths[s.Key.File] = s.Path
-	t.remember(&remembered{process: p, owner: owner, started: s.Started})
+	program := s.Key.File
+	if s.Interpreter != "" {
+		program = s.Runs
+	} else {
+		t.paths[program] = s.Path
+	}
+	t.remember(&remembered{process: p, owner: owner, started: s.Started, program: program})
 	return p
 }
 
@@ -65,11 +72,11 @@ func (t *processes) parentOf(s *sensor.Sighting) *redoubt.Process {
 		return parent
 	}
 	now := &s.Ancestors[0]
-	if parent != nil && runs(parent, now) {
+	if t.runs(now) {
 		return parent
 	}
 	t.forget(s.Parent)
-	if parent = t.find(s.Parent); parent != nil && runs(parent, now) {
+	if parent = t.find(s.Parent); t.runs(now) {
 		return parent
 	}
 	path, ok := t.paths[now.File]
@@ -80,11 +87,16 @@ func (t *processes) parentOf(s *sensor.Sighting) *redoubt.Process {
 }
 
 // runs says whether what is remembered of a process is what the kernel saw.
-func runs(p *redoubt.Process, seen *sensor.Ancestor) bool {
-	if p.File != nil {
-		return p.File.Key == seen.File
+func (t *processes) runs(seen *sensor.Ancestor) bool {
+	e, ok := t.byPID[seen.PID]
+	if !ok {
+		return false
 	}
-	name := path.Base(p.Path)
+	r := e.Value.(*remembered)
+	if r.program != (redoubt.FileKey{}) {
+		return r.program == seen.File
+	}
+	name := path.Base(r.process.Path)
 	return name[:min(len(name), 31)] == seen.Name
 }
 

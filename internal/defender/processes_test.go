@@ -56,6 +56,12 @@ func TestR19_ParentThatWasOnlyCountedIsNotTakenForWhatItWas(t *testing.T) {
 	if honest.Parent == nil || honest.Parent.Path != "/usr/sbin/nginx" || honest.Parent.PID != 5 {
 		t.Errorf("parent is %+v", honest.Parent)
 	}
+	script := sighting(12, 5, 12, "/entrypoint.sh")
+	script.Key.File, script.Interpreter, script.Runs = key(60), "/bin/sh", key(51)
+	table.exec(script, "c")
+	if p := ran(41, 12, "/bin/id", 52, sensor.Ancestor{PID: 12, File: key(51), Name: "sh"}); p.Parent == nil || p.Parent.Path != "/entrypoint.sh" {
+		t.Errorf("parent is %+v, want the script", p.Parent)
+	}
 	if p := ran(40, 39, "/bin/id", 52, sensor.Ancestor{PID: 39, File: key(99), Name: "gone"}); p.Parent == nil || p.Parent.Path != "gone" {
 		t.Errorf("a parent nobody saw is %+v, want its bare name", p.Parent)
 	}
