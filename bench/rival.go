@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -61,6 +62,8 @@ func audit(ctx context.Context, line string) error {
 	return err
 }
 
+var backlogLimit = regexp.MustCompile(`backlog_limit (\d+)`)
+
 // auditd is an audit daemon of our own with one rule: every exec.
 func (l *lab) auditd() condition {
 	return condition{"auditd with an execve rule", func(ctx context.Context) ([]int, func() error, error) {
@@ -87,9 +90,14 @@ func (l *lab) auditd() condition {
 			return nil, nil, err
 		}
 		go func() { d.cmd.Wait(); close(d.done) }()
+		status, _ := command(ctx, "auditctl", "-s")
+		backlog := backlogLimit.FindStringSubmatch(status)
 		end := func() error {
 			bg := context.Background()
 			err := errors.Join(audit(bg, "-D"), audit(bg, "-e 0"), audit(bg, auditUntouched))
+			if backlog != nil {
+				err = errors.Join(err, audit(bg, "-b "+backlog[1]))
+			}
 			return errors.Join(err, d.stop())
 		}
 		l.atEnd(func() { d.stop() })
