@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"time"
 
@@ -59,15 +60,22 @@ type JoinConfig struct {
 	Address  string // HOST:PORT of the link; empty takes the token's
 	Hostname string
 	Version  string
-	Now      func() time.Time
+	Now      func() time.Time // nil is time.Now
 }
 
 // Join returns the identity in cfg.Dir, enrolling with the token where there is
 // none yet, so that the same command may run twice. A token that was used
 // before, is unknown or has expired comes back as the console's own words.
 func Join(ctx context.Context, cfg JoinConfig) (*pki.Identity, error) {
-	if i, err := pki.OpenIdentity(cfg.Dir, cfg.Now); err == nil {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	i, err := pki.OpenIdentity(cfg.Dir, cfg.Now)
+	if err == nil {
 		return i, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.New(fault.Unavailable, "%w; restore it from a copy, or remove %s and join with a new token", err, cfg.Dir)
 	}
 	t, err := pki.ParseJoinToken(cfg.Token)
 	if err != nil {
