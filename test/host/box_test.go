@@ -79,9 +79,10 @@ func needDocker(t *testing.T) string {
 	return strings.TrimSpace(string(out))
 }
 
-// box is one running `redoubt up`.
+// box is one running `redoubt up`, or `redoubt console`.
 type box struct {
 	t     *testing.T
+	role  string
 	state string
 	args  []string
 	url   string
@@ -110,7 +111,13 @@ func (l *lockedBuffer) String() string {
 // up starts `redoubt up` on a fresh state directory and waits for its address.
 func up(t *testing.T, args ...string) *box {
 	t.Helper()
-	b := &box{t: t, state: t.TempDir(), args: args}
+	return run(t, "up", t.TempDir(), args...)
+}
+
+// run starts a role that has a console on a state directory.
+func run(t *testing.T, role, state string, args ...string) *box {
+	t.Helper()
+	b := &box{t: t, role: role, state: state, args: args}
 	b.start()
 	t.Cleanup(func() {
 		b.stop()
@@ -125,7 +132,7 @@ var address = regexp.MustCompile(`https://[0-9.:\[\]a-z]+`)
 
 func (b *box) start() {
 	b.t.Helper()
-	args := append([]string{"up", "--state", b.state, "--listen", "127.0.0.1:0", "--link-listen", "127.0.0.1:0", "--token-file", filepath.Join(b.state, "token")}, b.args...)
+	args := append([]string{b.role, "--state", b.state, "--listen", "127.0.0.1:0", "--link-listen", "127.0.0.1:0", "--token-file", filepath.Join(b.state, "token")}, b.args...)
 	b.cmd = exec.Command(build(b.t), args...)
 	b.log = &lockedBuffer{}
 	out, err := b.cmd.StdoutPipe()
@@ -152,9 +159,9 @@ func (b *box) start() {
 	select {
 	case b.url = <-ready:
 	case <-b.done:
-		b.t.Fatalf("redoubt up ended:\n%s", b.log)
+		b.t.Fatalf("redoubt %s ended:\n%s", b.role, b.log)
 	case <-time.After(30 * time.Second):
-		b.t.Fatalf("redoubt up printed no address within 30 s:\n%s", b.log)
+		b.t.Fatalf("redoubt %s printed no address within 30 s:\n%s", b.role, b.log)
 	}
 }
 
