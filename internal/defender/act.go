@@ -42,6 +42,15 @@ func (d *Defender) act(l *life, ev *redoubt.Event, s *sensor.Sighting) {
 	}
 }
 
+// release ends or lets go a process that an earlier defender held.
+func (d *Defender) release(ev *redoubt.Event, s *sensor.Sighting) {
+	if e := ev.Verdict.Effect; e == redoubt.EffectPrevent || e == redoubt.EffectBlock {
+		d.end(ev, s)
+		return
+	}
+	d.warn("process not resumed", d.cfg.Sensor.Resume(s.PID))
+}
+
 // end kills a process that must not run. One that was held has not run an
 // instruction; another has, and the event says so.
 func (d *Defender) end(ev *redoubt.Event, s *sensor.Sighting) {

@@ -14,6 +14,7 @@ import (
 
 	"redoubt.dev/redoubt/internal/fileid"
 	"redoubt.dev/redoubt/internal/redoubt"
+	"redoubt.dev/redoubt/internal/sensor"
 )
 
 const (
@@ -63,12 +64,16 @@ func (d *Defender) found(t *tenant, w *redoubt.Workload) *life {
 			continue
 		}
 		running := *p
-		running.File = d.running(w, pid, p.Path)
+		running.File, running.Entered = d.running(w, pid, p.Path), visits(pid)
 		ev := redoubt.Event{
 			Time: l.since, Node: d.cfg.Node, Kind: redoubt.EventExec, Workload: w.WorkloadRef, Count: 1,
 			Process: &running, Note: "was running before the defender",
 		}
 		d.decide(t, l, &ev)
+		if heldAtExec(pid) {
+			ev.Note = "was held when an earlier defender ended"
+			d.release(&ev, &sensor.Sighting{PID: pid, Held: true})
+		}
 		d.outbox.Add(ev)
 		for _, inode := range socketsOf(pid) {
 			byInode[inode] = &running

@@ -192,21 +192,8 @@ func opener(pid int, path string, file *redoubt.File) *redoubt.Process {
 	return p
 }
 
-// entered says whether a process came into its container from outside: its
-// parent lives in another cgroup, and it is not the container's first.
-func entered(pid, ppid int, status []byte) bool {
-	for line := range strings.Lines(string(status)) {
-		if f := strings.Fields(line); len(f) > 1 && f[0] == "NSpid:" && f[len(f)-1] == "1" {
-			return false
-		}
-	}
-	own, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
-	if err != nil {
-		return false
-	}
-	parent, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", ppid))
-	return err == nil && string(own) != string(parent)
-}
+// execCalls are the numbers of the calls that run a program.
+var execCalls = map[string]bool{strconv.Itoa(unix.SYS_EXECVE): true, strconv.Itoa(unix.SYS_EXECVEAT): true}
 
 // upcoming reads the arguments a process has given to the execve or execveat
 // it is held in. They lie in its own memory and may change until the kernel
@@ -217,13 +204,12 @@ func upcoming(pid int) []string {
 	if err != nil || len(f) < 4 {
 		return nil
 	}
-	at := 2 // execve(path, argv, …)
-	switch f[0] {
-	case strconv.Itoa(unix.SYS_EXECVE):
-	case strconv.Itoa(unix.SYS_EXECVEAT):
-		at = 3
-	default:
+	if !execCalls[f[0]] {
 		return nil
+	}
+	at := 2 // execve(path, argv, …)
+	if f[0] == strconv.Itoa(unix.SYS_EXECVEAT) {
+		at = 3
 	}
 	argv, err := strconv.ParseUint(strings.TrimPrefix(f[at], "0x"), 16, 64)
 	mem, merr := os.Open(fmt.Sprintf("/proc/%d/mem", pid))

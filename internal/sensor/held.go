@@ -3,7 +3,9 @@ package sensor
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -27,6 +29,12 @@ func (s *Sensor) remember(g *Sighting) {
 	case g.Held && len(s.held) < heldMax:
 		s.held[g.PID] = g.Started
 	}
+}
+
+func (s *Sensor) stillHeld() []int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.held))
 }
 
 // Resume lets a held process run on.

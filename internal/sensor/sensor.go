@@ -20,6 +20,7 @@ import (
 	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
 
+	"redoubt.dev/redoubt/internal/fault"
 	"redoubt.dev/redoubt/internal/redoubt"
 )
 
@@ -185,9 +186,15 @@ func (s *Sensor) Coverage() redoubt.Coverage {
 // enforce.
 func (s *Sensor) Gaps() []string { return append([]string(nil), s.gaps...) }
 
-// Close takes everything out of the kernel. A running Run returns.
+// Close takes everything out of the kernel and lets held processes run on. A
+// running Run returns.
 func (s *Sensor) Close() error {
 	var err error
+	for _, pid := range s.stillHeld() {
+		if e := s.Resume(pid); !fault.Is(e, fault.NotFound) { // it may have ended
+			err = errors.Join(err, e)
+		}
+	}
 	s.mu.Lock()
 	for _, links := range s.isolated {
 		for _, l := range links {

@@ -288,6 +288,9 @@ int BPF_PROG(exec_seen, struct task_struct *current, int old, struct linux_binpr
 	h->size = size += sizeof(s->rec);
 	if (bpf_ringbuf_output(&ring, s, size, 0)) {
 		stat_add(S_LOST, h->count);
+		// Nobody will hear of it, so nobody would let it go on.
+		if (h->flags & F_HELD)
+			bpf_send_signal(18);
 		return 0;
 	}
 	stat_add(S_SENT, 1);
