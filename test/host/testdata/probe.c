@@ -20,7 +20,7 @@ extern char **environ;
 static int fail(const char *what) { perror(what); return 1; }
 
 // storm PREFIX FROM COUNT [MICROSECONDS]: runs itself COUNT times, each with
-// its own number, one after the other.
+// its own number, one after the other, and prints each number when it is done.
 static int storm(const char *prefix, int from, int count, int pause)
 {
 	char number[128];
@@ -32,6 +32,7 @@ static int storm(const char *prefix, int from, int count, int pause)
 		if (posix_spawn(&pid, "/proc/self/exe", 0, 0, args, environ))
 			return fail("spawn");
 		waitpid(pid, &status, 0);
+		dprintf(1, "%d\n", i);
 		if (pause)
 			usleep(pause);
 	}
