@@ -43,16 +43,17 @@ func (d *Defender) retune(t *tenant) {
 	for k, a := range set.Listen {
 		rules = append(rules, sensor.Rule{Listen: &k, Action: a})
 	}
+	// The gate first: it decides on content, whatever the kernel's rules say yet.
+	for _, l := range t.lives {
+		d.guardFiles(t, l)
+	}
+	d.forgetAnswers()
 	if err := d.cfg.Sensor.Replace(t.slot, set.Mode, rules); err != nil {
 		d.log.Error("kernel rules not replaced, the old ones stay", "workload", string(t.ref.ID), "err", err)
 		t.gaps = append(t.gaps, "the newest rules of "+string(t.ref.ID)+" are not in the kernel: "+err.Error())
 		return
 	}
 	clear(t.bound)
-	for _, l := range t.lives {
-		d.guardFiles(t, l)
-	}
-	d.forgetAnswers()
 }
 
 // strict says whether anything may be refused in this workload, so that its
