@@ -87,7 +87,11 @@ func (c *compiler) gap(format string, args ...any) {
 }
 
 // execMode is the answer to a program that was never located. It is unknown to
-// the profile by then: what it knows has been located, or is opened first.
+// the profile by then: what it knows has been located, or is opened first. What
+// nobody was asked about before it was opened, as a file in memory or on a
+// mount that only its own namespace has, may hold a denied program: where one
+// is denied by its content it is held. On hosts, where nobody is ever asked,
+// that would be every exec; there it is judged when it has started.
 func (c *compiler) execMode() sensor.Action {
 	denied := false
 	effect := fallback(c.State, c.Ref)
@@ -105,7 +109,7 @@ func (c *compiler) execMode() sensor.Action {
 	switch {
 	case o.deny && c.Resolver:
 		return sensor.Deny
-	case o.deny, denied && !c.Resolver:
+	case o.deny, denied && (!c.Resolver || c.Ref.Kind == redoubt.KindContainer):
 		return sensor.Hold
 	}
 	return sensor.Report
