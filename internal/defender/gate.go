@@ -56,6 +56,7 @@ func (d *Defender) guardFiles(t *tenant, l *life) {
 			return
 		}
 		l.gated = l.workload.PID
+		d.denyOpens(l, t.denied(d))
 	case !wanted && l.gated != 0:
 		d.warn("file gate not opened", d.cfg.Gate.Unfollow(l.gated))
 		l.gated = 0
@@ -70,22 +71,32 @@ func (d *Defender) forgetAnswers() {
 	}
 	d.warn("file gate keeps old answers", errors.Join(d.cfg.Gate.Forget(), d.cfg.Gate.AllowOpens()))
 	for _, t := range d.tenants {
-		if len(t.files) == 0 {
-			continue
-		}
-		denied := kernel.Denied(t.subject(d))
+		denied := t.denied(d)
 		for _, l := range t.lives {
-			for i := range denied {
-				d.denyOpen(l, denied[i].Path)
-			}
+			d.denyOpens(l, denied)
 		}
 	}
 }
 
-func (d *Defender) denyOpen(l *life, path string) {
+// denied lists the files that nobody in this workload may open.
+func (t *tenant) denied(d *Defender) []kernel.Located {
+	if len(t.files) == 0 {
+		return nil
+	}
+	return kernel.Denied(t.subject(d))
+}
+
+// denyOpens asks about every open of them in an instance. The lock is held.
+func (d *Defender) denyOpens(l *life, denied []kernel.Located) {
 	if l.gated == 0 {
 		return
 	}
+	for i := range denied {
+		d.denyOpen(l, denied[i].Path)
+	}
+}
+
+func (d *Defender) denyOpen(l *life, path string) {
 	f, err := os.Open(fmt.Sprintf("/proc/%d/root%s", l.gated, path))
 	if err != nil {
 		return // not in this instance

@@ -133,7 +133,7 @@ func (d *Defender) decide(t *tenant, l *life, ev *redoubt.Event) {
 
 func (d *Defender) context(t *tenant, l *life, ev *redoubt.Event) guard.Context {
 	c := t.context(l, ev.Time)
-	c.Names = t.names(ev.Process)
+	c.Names = append(t.names(ev.Process), d.loaded(t, l, ev.Process)...)
 	return c
 }
 

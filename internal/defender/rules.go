@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"os"
+	"path"
 	"strings"
 
 	"redoubt.dev/redoubt/internal/fileid"
@@ -130,6 +131,25 @@ func (t *tenant) names(p *redoubt.Process) []string {
 		return nil
 	}
 	return kernel.Names(t.files, p.File.Digest)
+}
+
+// loaded returns the paths at which the workload holds what a dynamic loader
+// was told to run. The file is named by the process and may be another by the
+// time the loader opens it.
+func (d *Defender) loaded(t *tenant, l *life, p *redoubt.Process) []string {
+	if p == nil || len(t.files) == 0 || !policy.IsLoader(p.Path) {
+		return nil
+	}
+	var out []string
+	for _, target := range policy.Programs(p)[1:] {
+		if !path.IsAbs(target) {
+			target = path.Join(p.Cwd, target)
+		}
+		for _, f := range d.locate(l.workload, []string{target}) {
+			out = append(out, kernel.Names(t.files, f.Digest)...)
+		}
+	}
+	return out
 }
 
 // addressesOf returns where the workloads whose id fits a pattern are reached.
