@@ -3,6 +3,7 @@ package host
 import (
 	"archive/tar"
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,30 +12,68 @@ import (
 	"testing"
 )
 
-var probe struct {
+var compiled sync.Map // by name
+
+type compilation struct {
 	once sync.Once
 	file string
 	err  error
 }
 
 // probeFile compiles testdata/probe.c and returns the static binary.
-func probeFile(t *testing.T) string {
+func probeFile(t *testing.T) string { return compile(t, "probe", "probe.c") }
+
+// compile makes a static binary of a file in testdata, once per run.
+func compile(t *testing.T, name, source string, flags ...string) string {
 	t.Helper()
 	if _, err := exec.LookPath("gcc"); err != nil {
-		t.Skip("needs gcc for the program that runs in containers; test/setup.sh installs it")
+		t.Skip("needs gcc for the programs that run in containers; test/setup.sh installs it")
 	}
 	build(t) // makes the directory that TestMain removes
-	probe.once.Do(func() {
-		probe.file = filepath.Join(filepath.Dir(binary.path), "probe")
-		out, err := exec.Command("gcc", "-static", "-O2", "-o", probe.file, "testdata/probe.c").CombinedOutput()
-		if probe.err = err; err != nil {
-			probe.file = string(out)
+	found, _ := compiled.LoadOrStore(name, new(compilation))
+	c := found.(*compilation)
+	c.once.Do(func() {
+		c.file = filepath.Join(filepath.Dir(binary.path), name)
+		args := append([]string{"-static", "-O2", "-w", "-o", c.file}, flags...)
+		out, err := exec.Command("gcc", append(args, "testdata/"+source)...).CombinedOutput()
+		if err != nil {
+			c.err = fmt.Errorf("compile %s: %w: %s", source, err, out)
 		}
 	})
-	if probe.err != nil {
-		t.Fatalf("compile probe: %v\n%s", probe.err, probe.file)
+	if c.err != nil {
+		t.Fatal(c.err)
 	}
-	return probe.file
+	return c.file
+}
+
+// derived builds an image on top of another: files by where they go, and what
+// the Dockerfile says beyond. It is removed at the test's end.
+func derived(t *testing.T, base, name string, files map[string]string, more ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	lines := []string{"FROM " + base}
+	for to, from := range files {
+		raw, err := os.ReadFile(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		local := strings.ReplaceAll(strings.Trim(to, "/"), "/", "_")
+		if err := os.WriteFile(filepath.Join(dir, local), raw, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, "COPY "+local+" "+to)
+	}
+	lines = append(lines, more...)
+	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("docker", "build", "-q", "-t", name, dir)
+	cmd.Env = append(os.Environ(), "DOCKER_BUILDKIT=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("docker build: %v\n%s", err, out)
+	}
+	t.Cleanup(func() { exec.Command("docker", "rmi", "-f", name).Run() })
+	return name
 }
 
 // probeImage makes an image that holds nothing but the probe, removed at the

@@ -3,12 +3,14 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -65,7 +67,54 @@ static int byfd(char **args, int flags)
 	return fail("execv");
 }
 
-// serve PORT: a server with a hole. It runs each line it is sent in a shell.
+static int copy(const char *from, const char *to)
+{
+	struct stat st;
+	int in = open(from, O_RDONLY), out = open(to, O_WRONLY | O_CREAT | O_TRUNC, 0755);
+	if (in < 0 || out < 0 || fstat(in, &st))
+		return fail("copy");
+	fchmod(out, 0755);
+	for (off_t at = 0; at < st.st_size;)
+		if (sendfile(out, in, &at, st.st_size - at) <= 0)
+			return fail("copy");
+	close(in);
+	close(out);
+	return 0;
+}
+
+// exploit does what code injected into a server could, without a shell.
+static int exploit(char **w)
+{
+	const char *how = w[0];
+	if (!strcmp(how, "run"))
+		return execv(w[1], w + 1), fail("execv");
+	if (!strcmp(how, "memory"))
+		return frommemory(w + 1);
+	if (!strcmp(how, "fd"))
+		return byfd(w + 1, O_RDONLY);
+	if (!strcmp(how, "path"))
+		return byfd(w + 1, O_PATH);
+	if (!strcmp(how, "copy")) // copy FILE TO ARGS…
+		return copy(w[1], w[2]) || (execv(w[2], w + 2), fail("execv"));
+	if (!strcmp(how, "link"))
+		return link(w[1], w[2]) ? fail("link") : (execv(w[2], w + 2), fail("execv"));
+	if (!strcmp(how, "bind"))
+		return mount(w[1], w[2], 0, MS_BIND, 0) ? fail("mount") : (execv(w[2], w + 2), fail("execv"));
+	if (!strcmp(how, "unbind"))
+		return umount2(w[1], MNT_DETACH) ? fail("umount") : 0;
+	if (!strcmp(how, "mount") || !strcmp(how, "hidden")) { // mount FILE DIR TO ARGS…
+		if (!strcmp(how, "hidden") && unshare(CLONE_NEWNS))
+			return fail("unshare");
+		if (mount("none", w[2], "tmpfs", 0, 0))
+			return fail("mount");
+		return copy(w[1], w[3]) || (execv(w[3], w + 3), fail("execv"));
+	}
+	fprintf(stderr, "probe: exploit how?\n");
+	return 2;
+}
+
+// serve PORT: a server with a hole. "list" is what it is for; other lines it
+// runs in a shell, or, after an exclamation mark, by itself.
 static int serve(int port)
 {
 	int one = 1, s = socket(AF_INET, SOCK_STREAM, 0);
@@ -74,21 +123,29 @@ static int serve(int port)
 	if (bind(s, (void *)&a, sizeof a) || listen(s, 16))
 		return fail("listen");
 	signal(SIGCHLD, SIG_IGN);
+	signal(SIGTERM, SIG_DFL);
 	for (;;) {
-		char line[4096];
+		char line[4096], *words[64] = {0};
 		int c = accept(s, 0, 0), n;
 		if (c < 0)
 			continue;
 		n = read(c, line, sizeof line - 1);
 		line[n > 0 ? n : 0] = 0;
 		line[strcspn(line, "\r\n")] = 0;
-		if (!strcmp(line, "hello")) {
-			dprintf(c, "hello yourself\n");
-		} else if (!fork()) {
+		if (!fork()) {
 			dup2(c, 1), dup2(c, 2);
-			execl("/bin/sh", "sh", "-c", line, (char *)0);
-			dprintf(2, "refused: %m\n");
-			_exit(126);
+			if (!strcmp(line, "list")) {
+				execl("/bin/ls", "ls", "-d", "/etc", (char *)0);
+				_exit(fail("list"));
+			}
+			if (line[0] != '!') {
+				execl("/bin/sh", "sh", "-c", line, (char *)0);
+				_exit(fail("shell"));
+			}
+			n = 0;
+			for (char *w = strtok(line + 1, " "); w && n < 63; w = strtok(0, " "))
+				words[n++] = w;
+			_exit(n ? exploit(words) : 2);
 		}
 		close(c);
 	}
