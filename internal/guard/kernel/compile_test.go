@@ -280,9 +280,9 @@ func TestR12_DecideOpenDeniesByContent(t *testing.T) {
 		{"unknown while enforcing", profile.Enforcing, nil, Opening{"/tmp/other", otherDigest, redoubt.OriginWritten, true}, true, sensor.Deny},
 		{"unreadable while enforcing", profile.Enforcing, nil, Opening{"/usr/sbin/nginx", "", redoubt.OriginImage, true}, true, sensor.Deny},
 		{"known while enforcing", profile.Enforcing, nil, Opening{"/usr/sbin/nginx", nginxDigest, redoubt.OriginImage, true}, false, sensor.Hold},
-		{"loader while enforcing", profile.Enforcing, nil, Opening{"/lib64/ld-linux-x86-64.so.2", loaderDigest, redoubt.OriginImage, true}, false, sensor.Deny},
+		{"loader while enforcing", profile.Enforcing, nil, Opening{"/lib64/ld-linux-x86-64.so.2", loaderDigest, redoubt.OriginImage, true}, false, sensor.Hold},
 		{"written loader while enforcing", profile.Enforcing, nil, Opening{"/tmp/ld-linux.so.2", loaderDigest, redoubt.OriginWritten, true}, true, sensor.Deny},
-		{"interpreter while enforcing", profile.Enforcing, nil, Opening{"/usr/bin/python3.11", loaderDigest, redoubt.OriginImage, true}, false, sensor.Deny},
+		{"interpreter while enforcing", profile.Enforcing, nil, Opening{"/usr/bin/python3.11", loaderDigest, redoubt.OriginImage, true}, false, sensor.Hold},
 		{"read while enforcing", profile.Enforcing, nil, Opening{"/tmp/other", otherDigest, redoubt.OriginWritten, false}, false, sensor.Deny},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -45,7 +45,7 @@ func DecideOpen(s Subject, o Opening) Answer {
 	case !o.Exec:
 		a.Deny = a.Deny && out.written
 	case a.Deny && !out.written && o.Origin == redoubt.OriginImage && guard.RunsOthers(o.Path):
-		a.Deny = false
+		a.Deny, a.Action = false, sensor.Hold
 	}
 	a.Remember = !a.Deny && o.Exec && o.Origin == redoubt.OriginImage && o.Digest != ""
 	return a
