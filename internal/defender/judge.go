@@ -92,8 +92,22 @@ func (d *Defender) weigh(w *redoubt.Workload, s *sensor.Sighting) {
 		d.remember(t, ev, s)
 	}
 	d.mu.Unlock()
+	d.regret(ev, s)
 	d.act(l, ev, s)
 	d.outbox.Add(*ev)
+}
+
+// regret tells of what the kernel refused although profile and policies allow
+// it, as its rules may be older than they are: a workload that fails for it
+// must not fail in silence.
+func (d *Defender) regret(ev *redoubt.Event, s *sensor.Sighting) {
+	if s.Denied == "" || guard.Alarms(ev.Verdict) {
+		return
+	}
+	v := &ev.Verdict
+	v.Effect, v.Severity = redoubt.EffectPrevent, redoubt.High
+	v.Reason = "refused by a kernel rule, although it is allowed now: " + v.Reason
+	d.log.Warn("allowed act was refused", "workload", string(ev.Workload.ID), "kind", string(ev.Kind), "by", string(s.Denied))
 }
 
 // born has the file gate ask about a new container's execs from the first one
