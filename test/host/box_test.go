@@ -331,7 +331,13 @@ func container(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	exec.Command("docker", "rm", "-f", name).Run()
 	id := docker(t, append([]string{"run", "-d", "--name", name}, args...)...)
-	t.Cleanup(func() { exec.Command("docker", "rm", "-f", "-v", name).Run() })
+	t.Cleanup(func() {
+		if t.Failed() {
+			out, _ := exec.Command("docker", "logs", "--tail", "10", name).CombinedOutput()
+			t.Logf("container %s said:\n%s", name, out)
+		}
+		exec.Command("docker", "rm", "-f", "-v", name).Run()
+	})
 	return id
 }
 

@@ -132,7 +132,7 @@ static int serve(int port)
 		n = read(c, line, sizeof line - 1);
 		line[n > 0 ? n : 0] = 0;
 		line[strcspn(line, "\r\n")] = 0;
-		if (!fork()) {
+		if (line[0] && !fork()) {
 			dup2(c, 1), dup2(c, 2);
 			if (!strcmp(line, "list")) {
 				execl("/bin/ls", "ls", "-d", "/etc", (char *)0);
