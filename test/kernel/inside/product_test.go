@@ -106,6 +106,22 @@ func TestR12_X6_ServiceIsRefusedWhatAPolicyDeniesWithNamedCapabilities(t *testin
 	if e.Verdict.Enforced != first || e.Verdict.Effect != "prevent" || e.Verdict.Rule != "policy/no-bad/deny-bad" {
 		t.Errorf("event's verdict: %+v", e.Verdict)
 	}
+	// Services have no file gate: a copy is known by its content once it runs.
+	copied := filepath.Join(filepath.Dir(bad), "copy")
+	text, err := os.ReadFile(bad)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(copied, text, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	ended := x.command(copied, "act", "stay")
+	stuck := time.AfterFunc(20*time.Second, func() { ended.Process.Signal(syscall.SIGTERM) })
+	if err := ended.Run(); refused(err) != "kill" {
+		t.Errorf("a running copy of it ended with %v", err)
+	}
+	stuck.Stop()
+	b.find("events", func(o *object) bool { return o.Process.Path == copied && o.Verdict.Enforced == "kill" }, "--workload", "service/rdt-x")
 	if ok, err := ran(x, good); !ok {
 		t.Errorf("its neighbour: %v", err)
 	}
