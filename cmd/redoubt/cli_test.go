@@ -51,6 +51,12 @@ func (a *answers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // invoke runs a command line against bodies and returns what it printed.
 func invoke(t *testing.T, bodies map[string]any, args ...string) (out string, asked []string, err error) {
 	t.Helper()
+	return invokeWith(t, bodies, "", args...)
+}
+
+// invokeWith gives the command something to read.
+func invokeWith(t *testing.T, bodies map[string]any, in string, args ...string) (out string, asked []string, err error) {
+	t.Helper()
 	a := &answers{bodies: bodies}
 	s := httptest.NewServer(a)
 	defer s.Close()
@@ -62,7 +68,7 @@ func invoke(t *testing.T, bodies map[string]any, args ...string) (out string, as
 	cmd.SetArgs(args)
 	cmd.SetOut(&b)
 	cmd.SetErr(io.Discard)
-	cmd.SetIn(strings.NewReader(""))
+	cmd.SetIn(strings.NewReader(in))
 	err = cmd.ExecuteContext(t.Context())
 	return b.String(), a.asked, err
 }
@@ -186,6 +192,27 @@ func TestI3_ExitCodes(t *testing.T) {
 	t.Setenv("HOME", t.TempDir())
 	if _, _, err := invoke(t, nil); err != nil {
 		t.Errorf("help: %v", err)
+	}
+}
+
+func TestPasswdAsksForOnesOwnCurrentPassword(t *testing.T) {
+	bodies := map[string]any{
+		"GET /session": api.Session{User: "ann", Role: "auditor"}, "PUT /session/password": 204,
+		"GET /users/bob": api.User{Name: "bob", Role: "operator"}, "PUT /users/bob": api.User{Name: "bob", Role: "operator"},
+	}
+	for _, c := range []struct {
+		args, in, want string
+		code           int
+	}{
+		{"user passwd", "old words here\nnew words here\n", "PUT /session/password", 0},
+		{"user passwd ann", "old words here\nnew words here\n", "PUT /session/password", 0},
+		{"user passwd bob", "new words here\n", "PUT /users/bob", 0},
+		{"user passwd", "old words here\n", "GET /session", 1},
+	} {
+		out, asked, err := invokeWith(t, bodies, c.in, strings.Fields(c.args)...)
+		if exitCode(err) != c.code && !(c.code != 0 && err != nil) || asked[len(asked)-1] != c.want || strings.Contains(out, "words") {
+			t.Errorf("%s: %q, %v, asked %v, want %s", c.args, out, err, asked, c.want)
+		}
 	}
 }
 

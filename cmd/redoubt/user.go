@@ -18,7 +18,7 @@ profiles and policies; an admin also manages users, tokens and nodes.
 
 Passwords are asked for, or read from standard input; never given as an argument.`,
 		Example: `  redoubt user add bob --role operator
-  redoubt user passwd bob
+  redoubt user passwd          # your own
   redoubt user delete bob`,
 	}
 	cmd.AddCommand(addUser(), listCommand("users", "List accounts", listUsers), passwdUser(), deleteUser())
@@ -42,11 +42,26 @@ func addUser() *cobra.Command {
 
 func passwdUser() *cobra.Command {
 	return &cobra.Command{
-		Use:     "passwd NAME",
-		Short:   "Set a new password",
-		Example: "  redoubt user passwd bob",
-		Args:    exactArgs(1, "a name"),
+		Use:   "passwd [NAME]",
+		Short: "Set a new password: your own, or as an administrator somebody's",
+		Long: `Without a name, or with your own, it asks for your current password and then for the new one
+twice; without a terminal both are read from standard input, a line each. Your sessions in
+browsers end, API tokens stay. With another name, an administrator sets that account's.`,
+		Example: `  redoubt user passwd
+  redoubt user passwd bob`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := connect()
+			if err != nil {
+				return err
+			}
+			me, err := c.Session(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if len(args) == 0 || args[0] == me.User {
+				return ownPassword(cmd, c, me.User)
+			}
 			return putUser(cmd, args[0], func(c *api.Client) (string, error) {
 				u, err := c.User(cmd.Context(), args[0])
 				return u.Role, err
@@ -55,7 +70,37 @@ func passwdUser() *cobra.Command {
 	}
 }
 
-// putUser asks for a password twice and writes the account.
+func ownPassword(cmd *cobra.Command, c *api.Client, name string) error {
+	ask := newPrompt(cmd)
+	current, err := ask.secret("Current password of " + plain(name) + ": ")
+	if err != nil {
+		return err
+	}
+	password, err := newPassword(ask)
+	if err != nil {
+		return err
+	}
+	if err := c.ChangePassword(cmd.Context(), current, password); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "password of %s changed\n", plain(name))
+	return err
+}
+
+// newPassword asks for a password, twice where a person may mistype it.
+func newPassword(ask *prompt) (string, error) {
+	password, err := ask.secret("New password: ")
+	if err != nil || !ask.terminal() {
+		return password, err
+	}
+	again, err := ask.secret("Once more: ")
+	if err == nil && again != password {
+		err = fault.New(fault.Invalid, "the two passwords differ; nothing was changed")
+	}
+	return password, err
+}
+
+// putUser asks for a password and writes the account.
 func putUser(cmd *cobra.Command, name string, role func(*api.Client) (string, error)) error {
 	c, err := connect()
 	if err != nil {
@@ -65,18 +110,8 @@ func putUser(cmd *cobra.Command, name string, role func(*api.Client) (string, er
 	if r.Role, err = role(c); err != nil {
 		return err
 	}
-	ask := newPrompt(cmd)
-	if r.Password, err = ask.secret("New password: "); err != nil {
+	if r.Password, err = newPassword(newPrompt(cmd)); err != nil {
 		return err
-	}
-	if ask.terminal() {
-		again, err := ask.secret("Once more: ")
-		if err != nil {
-			return err
-		}
-		if again != r.Password {
-			return fault.New(fault.Invalid, "the two passwords differ; nothing was changed")
-		}
 	}
 	u, err := c.PutUser(cmd.Context(), name, r)
 	if err != nil {

@@ -38,6 +38,12 @@ type LoginRequest struct {
 	Password string `json:"password"`
 }
 
+// PasswordRequest changes the password of who asks.
+type PasswordRequest struct {
+	Current  string `json:"current"`
+	Password string `json:"password"`
+}
+
 // Session is who is asking. CSRF goes into the X-CSRF-Token header of every
 // changing request that a cookie authenticates; requests with an API token
 // need none.

@@ -48,6 +48,11 @@ func (c *Client) Logout(ctx context.Context) error {
 	return err
 }
 
+// ChangePassword changes the password of who asks, whose other sessions end.
+func (c *Client) ChangePassword(ctx context.Context, current, password string) error {
+	return c.call(ctx, http.MethodPut, path("session", "password"), nil, PasswordRequest{Current: current, Password: password}, nil)
+}
+
 // Overview is the first page.
 func (c *Client) Overview(ctx context.Context) (Overview, error) {
 	return get[Overview](ctx, c, path("overview"))

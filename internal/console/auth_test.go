@@ -213,3 +213,73 @@ func TestUsersAreTheirAdministrators(t *testing.T) {
 		t.Error("a secret is in the log")
 	}
 }
+
+func TestA7_EverybodyChangesTheirOwnPassword(t *testing.T) {
+	r := newRig(t)
+	r.setUp()
+	const next = "a quiet harbour at dusk"
+	change := func(b browser, current, next string) answered {
+		return r.ask(http.MethodPut, "/api/v1/session/password", api.PasswordRequest{Current: current, Password: next}, b.set)
+	}
+	login := func(name, password string) answered {
+		r.advance(time.Minute)
+		return r.ask(http.MethodPost, "/api/v1/session", api.LoginRequest{Name: name, Password: password}, anonymous)
+	}
+	for _, role := range []string{"auditor", "operator", "admin"} {
+		name := "a-" + role
+		must[api.User](r, http.MethodPut, "/api/v1/users/"+name, api.UserRequest{Role: role, Password: password})
+		own, other := r.browserOf(login(name, password)), r.browserOf(login(name, password))
+		if a := change(own, "a wrong guess at it", next); a.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(string(a.body), "current") {
+			t.Errorf("%s with a wrong password: %d %s", role, a.StatusCode, a.body)
+		}
+		if a := change(browser{own.cookie, "x"}, password, next); a.StatusCode != http.StatusForbidden {
+			t.Errorf("%s without the session's word: %d", role, a.StatusCode)
+		}
+		if a := change(own, password, next); a.StatusCode != http.StatusNoContent {
+			t.Errorf("%s: %d %s", role, a.StatusCode, a.body)
+		}
+		if a := r.ask(http.MethodGet, "/api/v1/session", nil, own.set); a.StatusCode != http.StatusOK {
+			t.Errorf("%s lost the session that asked: %d", role, a.StatusCode)
+		}
+		if a := r.ask(http.MethodGet, "/api/v1/session", nil, other.set); a.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s: the other session lives: %d", role, a.StatusCode)
+		}
+		if a := login(name, password); a.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s: the password before still works: %d", role, a.StatusCode)
+		}
+		if a := login(name, next); a.StatusCode != http.StatusOK {
+			t.Errorf("%s: the new password: %d %s", role, a.StatusCode, a.body)
+		}
+	}
+	results := map[string]int{}
+	trail := r.ask(http.MethodGet, "/api/v1/audit?q=session.password", nil)
+	var page api.Page[api.AuditEntry]
+	if err := json.Unmarshal(trail.body, &page); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range page.Items {
+		results[line.Result]++
+	}
+	if results["done"] != 3 || results["failed"] != 3 {
+		t.Errorf("the trail has %v", results)
+	}
+	for _, secret := range []string{password, next, "a wrong guess at it"} {
+		if strings.Contains(string(trail.body)+r.log.String(), secret) {
+			t.Errorf("%q is in the trail or the log", secret)
+		}
+	}
+	if a := r.ask(http.MethodPut, "/api/v1/session/password", api.PasswordRequest{Current: password, Password: next}); a.StatusCode != http.StatusUnprocessableEntity {
+		t.Errorf("the system's token changed a password: %d %s", a.StatusCode, a.body)
+	}
+}
+
+func TestA7_GuessingOnesCurrentPasswordLocks(t *testing.T) {
+	r := newRig(t)
+	b := r.setUp()
+	for range loginBurst {
+		if a := r.ask(http.MethodPut, "/api/v1/session/password", api.PasswordRequest{Current: "a wrong guess at it", Password: "a quiet harbour at dusk"}, b.set); a.StatusCode == http.StatusTooManyRequests {
+			return
+		}
+	}
+	t.Error("it may be guessed for ever")
+}

@@ -104,6 +104,9 @@ func TestI1_ClientAndConsoleAgree(t *testing.T) {
 	check("delete profile", c.DeleteProfile(ctx, "docker/shop/web"))
 	check("delete node", c.DeleteNode(ctx, "n1"))
 
+	if err := c.ChangePassword(ctx, password, "a quiet harbour at dusk"); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "nobody's own") {
+		t.Errorf("the system's token and a password: %v", err)
+	}
 	if _, err := c.Policy(ctx, "nothing"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("a policy that is not there: %v", err)
 	}

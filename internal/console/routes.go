@@ -38,6 +38,7 @@ func (c *Console) routes(api huma.API) {
 	add(api, post("/session", public, "session", "login", "Log in"), c.login)
 	add(api, get("/session", member, "session", "get-session", "Who is asking"), c.whoami)
 	add(api, del("/session", member, "session", "logout", "Log out"), c.logout)
+	add(api, put("/session/password", member, "session", "change-password", "Change one's own password; one's other sessions end"), c.changePassword)
 
 	add(api, get("/overview", identity.Read, "overview", "get-overview", "What needs attention, and how fresh and complete that answer is"), c.overview)
 	add(api, get("/radar", identity.Read, "overview", "get-radar", "Workloads and their connections"), c.radar)

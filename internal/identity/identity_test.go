@@ -278,6 +278,67 @@ func TestA7_SessionsEnd(t *testing.T) {
 	holds("of a deleted account", s, false)
 }
 
+func TestA7_OwnPasswordIsRenewed(t *testing.T) {
+	r, ctx := start(t), context.Background()
+	r.user("kim", identity.Auditor)
+	r.user("lee", identity.Admin)
+	const next = "another fine sentence"
+	open := func(name string) identity.Secret {
+		t.Helper()
+		s, _, err := r.login(name, good, "192.0.2.1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	own, other, neighbour := open("kim"), open("kim"), open("lee")
+	renew := func(current, next string, noted error) error {
+		return r.Renew(ctx, identity.Renewal{User: "kim", Current: current, Next: next, From: "192.0.2.1", Session: own}, func(context.Context) error { return noted })
+	}
+	want(t, "wrong password", renew("wrong wrong wrong", next, nil), fault.Unauthenticated)
+	want(t, "short password", renew(good, "short", nil), fault.Invalid)
+	want(t, "the same again", renew(good, good, nil), fault.Invalid)
+	if err := renew(good, next, errors.New("no line in the trail")); err == nil {
+		t.Error("changed although it could not be noted")
+	}
+	for what, s := range map[string]identity.Secret{"own": own, "other": other} {
+		if _, err := r.Session(ctx, s); err != nil {
+			t.Errorf("after refusals the %s session: %v", what, err)
+		}
+	}
+	if err := renew(good, next, nil); err != nil {
+		t.Fatal(err)
+	}
+	for what, s := range map[string]identity.Secret{"own": own, "neighbour's": neighbour} {
+		if _, err := r.Session(ctx, s); err != nil {
+			t.Errorf("the %s session ended: %v", what, err)
+		}
+	}
+	_, err := r.Session(ctx, other)
+	want(t, "the other session", err, fault.Unauthenticated)
+	_, _, err = r.login("kim", good, "192.0.2.1")
+	want(t, "login with the password before", err, fault.Unauthenticated)
+	if _, p, err := r.login("kim", next, "192.0.2.1"); err != nil || p.Role != identity.Auditor {
+		t.Errorf("login with the new one: %+v, %v", p, err)
+	}
+}
+
+// A stolen session is no way around the lockout.
+func TestA7_GuessingTheCurrentPasswordLocks(t *testing.T) {
+	r := start(t)
+	r.user("kim", identity.Admin)
+	var err error
+	for range 6 {
+		err = r.Renew(t.Context(), identity.Renewal{User: "kim", Current: "wrong wrong wrong", Next: "another fine sentence", From: "192.0.2.1"}, func(context.Context) error { return nil })
+	}
+	want(t, "sixth guess", err, fault.Limited)
+	_, _, err = r.login("kim", good, "198.51.100.1")
+	want(t, "login afterwards", err, fault.Limited)
+	if r.login("lee", good, "198.51.100.1"); strings.Contains(r.log.String(), "wrong wrong") {
+		t.Error("a guess is in the log")
+	}
+}
+
 func TestA7_CSRFIsBoundToTheSession(t *testing.T) {
 	r := start(t)
 	r.user("kim", identity.Admin)

@@ -19,14 +19,29 @@ var errLogin = fault.New(fault.Unauthenticated, "user name or password is wrong"
 // of who asks.
 func (i *Identity) Login(ctx context.Context, name, password, from string) (Secret, Principal, error) {
 	name = userName(name)
+	u, old, err := i.prove(ctx, name, password, from)
+	if err != nil {
+		return "", Principal{}, err
+	}
+	if old {
+		if u.Password, err = i.hasher.hash(ctx, password); err != nil {
+			return "", Principal{}, err
+		}
+	}
+	return i.enter(ctx, u, old)
+}
+
+// prove checks a password and slows down who guesses, whatever it is asked
+// for. old says that the hash is weaker than today's are.
+func (i *Identity) prove(ctx context.Context, name, password, from string) (u User, old bool, err error) {
 	now, src := i.now(), source(from)
 	who := name[:min(len(name), 80)]
 	if wait := max(i.users.try(who, now), i.sources.try(src, now)); wait > 0 {
-		return "", Principal{}, tooMany(wait)
+		return User{}, false, tooMany(wait)
 	}
-	u, err := i.store.User(ctx, name)
+	u, err = i.store.User(ctx, name)
 	if err != nil && !fault.Is(err, fault.NotFound) {
-		return "", Principal{}, err
+		return User{}, false, err
 	}
 	if len(password) > maxPassword {
 		password = "" // too long to be anybody's: do not hash it all
@@ -35,20 +50,15 @@ func (i *Identity) Login(ctx context.Context, name, password, from string) (Secr
 	if err != nil {
 		i.users.undo(who)
 		i.sources.undo(src)
-		return "", Principal{}, err
+		return User{}, false, err
 	}
 	if !ok {
 		i.log.Warn("login refused", "user", who, "from", src)
-		return "", Principal{}, errLogin
+		return User{}, false, errLogin
 	}
 	i.users.clear(who)
 	i.sources.clear(src)
-	if old {
-		if u.Password, err = i.hasher.hash(ctx, password); err != nil {
-			return "", Principal{}, err
-		}
-	}
-	return i.enter(ctx, u, old)
+	return u, old, nil
 }
 
 // enter opens the session in one transaction with what login changes.

@@ -48,10 +48,10 @@ export async function openPage(browser, options = {}) {
   return { page, context, faults };
 }
 
-export async function login(page) {
+export async function login(page, name = env.user, password = env.password) {
   await page.goto('/login');
-  await page.getByLabel('Name').fill(env.user);
-  await page.getByLabel('Password').fill(env.password);
+  await page.getByLabel('Name').fill(name);
+  await page.getByLabel('Password').fill(password);
   await page.getByRole('button', { name: 'Log in' }).click();
   await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
 }

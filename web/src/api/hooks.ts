@@ -144,6 +144,8 @@ export const useJoin = () => useChange(() => send<t.JoinToken>('POST', '/nodes/j
 
 export const useSaveUser = () =>
   useChange(({ name, ...body }: { name: string; role: t.Role; password?: string }) => send<t.User>('PUT', path('users', name), body), 'user');
+export const useOwnPassword = () =>
+  useChange((body: { current: string; password: string }) => send<void>('PUT', '/session/password', body));
 export const useDeleteUser = () => useChange((name: string) => send<void>('DELETE', path('users', name)), 'user', 'token');
 export const useMakeToken = () =>
   useChange((body: { name: string; role: t.Role; days: number }) => send<t.NewToken>('POST', '/tokens', body), 'token');
