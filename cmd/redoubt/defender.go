@@ -41,7 +41,7 @@ func (o *defenderOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&o.node, "node", strings.ToLower(host), "name of this node; an enrolled one keeps the name its console gave it")
 	f.StringVar(&o.dockerHost, "docker-host", docker.DefaultHost, "socket of the Docker engine")
-	f.BoolVar(&o.failClosed, "fail-closed", false, "refuse an exec that the file gate could not decide in time, instead of letting it pass")
+	f.BoolVar(&o.failClosed, "fail-closed", false, "refuse an exec that the file gate could not decide in time, or whose file it could not read, instead of letting it pass")
 	f.Int64Var(&o.memory, "memory-limit", 256, "MiB the process tries to stay below")
 }
 
@@ -160,7 +160,7 @@ func openDefender(o defenderOptions, console link.Console, node nodeID) (p *defe
 	cfg := defender.Config{
 		Node: node, State: o.process.state, Version: version, Console: console, Spool: p.spool, Sensor: p.sensor,
 		Sources: []workload.Source{engine, system.New(system.Config{Node: node, Hostname: host, Cgroups: hierarchy})},
-		Stopper: engine, Cgroups: hierarchy, Log: p.log,
+		Stopper: engine, FailClosed: o.failClosed, Cgroups: hierarchy, Log: p.log,
 	}
 	if p.gate != nil {
 		cfg.Gate = p.gate

@@ -161,7 +161,8 @@ func (d *Defender) answer(ctx context.Context, q permit.Question) permit.Answer 
 	subject, slot := t.subject(d), t.slot
 	d.mu.Unlock()
 	answer := kernel.DecideOpen(subject, kernel.Opening{Path: q.Path, Digest: file.Digest, Origin: file.Origin, Exec: q.Exec})
-	if answer.Deny {
+	unread := q.Exec && file.Digest == "" && d.cfg.FailClosed
+	if answer.Deny || unread {
 		select {
 		case d.queue <- item{refusal: &refusal{at: time.Now(), workload: w, process: opener(q.PID, q.Path, file), exec: q.Exec}}:
 		case <-ctx.Done():

@@ -212,10 +212,24 @@ func (d *Defender) tally(now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, t := range d.tenants {
+		d.closeLate(t)
 		for _, n := range tallies[t.slot] {
 			if id, ok := t.bound[keyOf(n)]; ok {
 				t.learner.Tally(id, n.Count, n.Units, now)
 			}
+		}
+	}
+}
+
+// closeLate tries the file gate again on instances whose first process was not
+// to be found when they were told of. The lock is held.
+func (d *Defender) closeLate(t *tenant) {
+	if d.cfg.Gate == nil || !t.strict() {
+		return
+	}
+	for _, l := range t.lives {
+		if l.gated == 0 {
+			d.guardFiles(t, l)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 const (
 	statusEvery = 5 * time.Second
+	settled     = time.Second            // after the start
 	settleFor   = 100 * time.Millisecond // changes of what runs are told together
 )
 
@@ -30,6 +31,7 @@ func (d *Defender) report(ctx context.Context) error {
 	tick := time.NewTicker(statusEvery)
 	defer tick.Stop()
 	d.outbox.SetStatus(d.nodeStatus())
+	soon := time.After(settled) // by then the engines have answered
 	for {
 		changed := d.registry.Changed()
 		d.outbox.SetWorkloads(d.workloads())
@@ -37,6 +39,8 @@ func (d *Defender) report(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-tick.C:
+			d.outbox.SetStatus(d.nodeStatus())
+		case <-soon:
 			d.outbox.SetStatus(d.nodeStatus())
 		case <-changed:
 			select {
