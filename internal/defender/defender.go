@@ -40,6 +40,11 @@ type Config struct {
 	Gate    Gate // nil where this kernel has none
 	Sources []workload.Source
 	Stopper Stopper // nil where no engine can stop anything
+
+	// FailClosed refuses a program whose content could not be read, where the
+	// file gate is closed; otherwise its path alone decides.
+	FailClosed bool
+
 	Cgroups workload.Hierarchy
 	Log     *slog.Logger
 }

@@ -16,7 +16,7 @@ import (
 
 const (
 	statusEvery = 5 * time.Second
-	settled     = time.Second            // after the start
+	firstStatus = time.Second            // after the start
 	settleFor   = 100 * time.Millisecond // changes of what runs are told together
 )
 
@@ -31,7 +31,7 @@ func (d *Defender) report(ctx context.Context) error {
 	tick := time.NewTicker(statusEvery)
 	defer tick.Stop()
 	d.outbox.SetStatus(d.nodeStatus())
-	soon := time.After(settled) // by then the engines have answered
+	soon := time.After(firstStatus) // by then the engines have answered
 	for {
 		changed := d.registry.Changed()
 		d.outbox.SetWorkloads(d.workloads())
