@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -247,13 +246,4 @@ func loadAverage() string {
 		return "?"
 	}
 	return f[0]
-}
-
-// drain reads r to its end, to where the run shows it.
-func (l *lab) drain(r io.Reader) {
-	if l.verbose {
-		io.Copy(os.Stderr, r)
-		return
-	}
-	io.Copy(io.Discard, r)
 }
