@@ -102,12 +102,15 @@ func TestNothingFromOutsideReachesTheTerminalUnescaped(t *testing.T) {
 	alert := redoubt.Alert{ID: "a1", Title: nasty, Workload: e.Workload, Process: e.Process, Verdict: e.Verdict, Comments: []redoubt.Comment{{Author: nasty, Text: nasty}}}
 	bodies := map[string]any{
 		"GET /events": page(e), "GET /events/e1": e, "GET /alerts": page(alert), "GET /alerts/a1": alert,
-		"GET /alerts/a1/why": map[string]any{"event": e, "verdict": e.Verdict, "advice": nasty, "rules": []any{map[string]any{"rule": nasty, "why": nasty}}},
+		"GET /alerts/a1/why": map[string]any{"event": e, "verdict": e.Verdict, "advice": nasty, "rules": []any{map[string]any{"rule": nasty, "why": nasty}}, "prevent": map[string]any{"text": "prevent " + nasty}},
 	}
 	for _, args := range [][]string{{"get", "events"}, {"get", "events", "-o", "json"}, {"get", "events", "-o", "yaml"}, {"describe", "event", "e1"}, {"get", "alerts"}, {"describe", "alert", "a1"}, {"why", "a1"}} {
 		out, _, err := invoke(t, bodies, args...)
 		if err != nil || out == "" {
 			t.Errorf("%v: %v", args, err)
+		}
+		if args[0] == "why" && !strings.Contains(out, "prevent ") {
+			t.Errorf("why does not say what would prevent it:\n%s", out)
 		}
 		harmless(t, out)
 	}

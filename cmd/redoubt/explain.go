@@ -114,6 +114,10 @@ func (s *sheet) explanation(x *guard.Explanation) {
 		s.title("the smallest change that would allow it")
 		s.item("%s", x.Allow.Text)
 	}
+	if x.Prevent != nil {
+		s.title("the smallest rule that would make it fail from now on")
+		s.item("%s", x.Prevent.Text)
+	}
 	if x.Advice != "" {
 		s.title("advice")
 		s.item("%s", x.Advice)

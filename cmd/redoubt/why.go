@@ -21,7 +21,8 @@ func newWhyCommand() *cobra.Command {
 		Use:   "why ID",
 		Short: "Explain why an event or alert got its verdict",
 		Long: `Explains a verdict: the rules that were asked and what each said, the profile entry that
-came nearest and how it differs, and the smallest change that would allow the behaviour.
+came nearest and how it differs, the smallest change that would allow the behaviour and the
+smallest rule that would prevent it.
 ID is an event (e…) or an alert (a…).`,
 		Example: `  redoubt why a12
   redoubt why a12 --allow      # write that smallest change

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -94,7 +95,11 @@ func TestPreventWritesTheWorkloadsPolicy(t *testing.T) {
 	r.observing()
 	r.push(link1(r.netstat(), r.ps()))
 	for _, id := range []string{"a1", "a2"} {
-		must[api.Applied](r, http.MethodPost, "/api/v1/alerts/"+id+"/prevent", nil)
+		shown := get[guard.Explanation](r, "/api/v1/alerts/"+id+"/why").Prevent
+		written := must[api.Applied](r, http.MethodPost, "/api/v1/alerts/"+id+"/prevent", nil).Applied
+		if shown == nil || !reflect.DeepEqual(*shown, written) {
+			t.Errorf("%s: shown %+v, written %+v", id, shown, written)
+		}
 	}
 	all := get[api.Page[api.PolicyDocument]](r, "/api/v1/policies")
 	if len(all.Items) != 1 || len(all.Items[0].Policy.Rules) != 2 || all.Items[0].ID != guard.PolicyName(web.ID) {

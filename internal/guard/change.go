@@ -30,7 +30,7 @@ func PreventChange(ev *redoubt.Event, m *profile.Matcher) (Change, error) {
 		return Change{}, fault.New(fault.Unsupported, "no rule can name this: %s", why)
 	}
 	name := PolicyName(ev.Workload.ID)
-	return Change{Text: fmt.Sprintf("in policy %s: prevent %s", name, ruleText(&r)), Policy: name, Rule: &r}, nil
+	return Change{Text: printable(fmt.Sprintf("in policy %s: prevent %s", name, ruleText(&r))), Policy: name, Rule: &r}, nil
 }
 
 // nameable says whether a rule can be about an event at all.

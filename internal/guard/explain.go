@@ -23,6 +23,7 @@ type Explanation struct {
 	Nearest  *profile.Entry  `json:"nearest,omitempty"`
 	Compared []Difference    `json:"compared,omitempty"` // against Nearest
 	Allow    *Change         `json:"allow,omitempty"`    // the smallest change that would let it pass
+	Prevent  *Change         `json:"prevent,omitempty"`  // the smallest rule that would make it fail; nil where none can
 	Advice   string          `json:"advice"`
 }
 
@@ -42,7 +43,8 @@ type Difference struct {
 }
 
 // Change is what "allow this" writes: an entry for the profile, or, where a
-// policy rule said no, a rule to put before it.
+// policy rule said no, a rule to put before it; and what "prevent this" writes:
+// a rule to put first in the policy named after the workload.
 type Change struct {
 	Text   string         `json:"text"`
 	Entry  *profile.Entry `json:"entry,omitempty"`
@@ -105,6 +107,9 @@ func Explain(ev *redoubt.Event, m *profile.Matcher, state profile.State, set *po
 	}
 	if out.Allow != nil {
 		out.Allow.Text = printable(out.Allow.Text)
+	}
+	if change, err := PreventChange(ev, m); err == nil {
+		out.Prevent = &change
 	}
 	out.Advice = printable(advice(&out, today, decided, reason))
 	return out

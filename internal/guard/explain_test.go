@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -98,6 +99,9 @@ func TestR10_PreventStopsTheNextAttempt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if e := Explain(c.ev, known(t), profile.Observing, nil, Context{}); !reflect.DeepEqual(e.Prevent, &change) {
+				t.Errorf("explained as %+v, written as %+v", e.Prevent, change)
+			}
 			p := Put(PolicyFor(web.ID), *change.Rule)
 			if problems := policy.Validate(p); problems != nil || p.Name != change.Policy || p.Name != "docker-nginx" {
 				t.Fatal(p.Name, problems)
@@ -115,8 +119,13 @@ func TestR10_PreventStopsTheNextAttempt(t *testing.T) {
 			}
 		})
 	}
-	if _, err := PreventChange(&redoubt.Event{Kind: redoubt.EventAccept}, nil); err == nil {
-		t.Error("an accepted connection can be prevented")
+	for _, ev := range []*redoubt.Event{flow(redoubt.EventAccept, nginx(), "203.0.113.9:443"), {Kind: redoubt.EventExec}, {Kind: redoubt.EventLoss}} {
+		if _, err := PreventChange(ev, nil); err == nil {
+			t.Errorf("%s can be prevented", ev.Kind)
+		}
+		if e := Explain(ev, known(t), profile.Observing, nil, Context{}); e.Prevent != nil {
+			t.Errorf("%s is said to be prevented by %+v", ev.Kind, e.Prevent)
+		}
 	}
 }
 

@@ -127,12 +127,18 @@ test('D5 D16 R12 an alert appears by itself, is allowed, is prevented', { skip: 
   await page.getByRole('button', { name: 'Reopen' }).waitFor();
 
   await page.getByRole('button', { name: 'Prevent this from now on…' }).click();
+  await dialog.getByText(/^in policy .*: prevent /).waitFor();
+  const shown = await dialog.locator('code').last().innerText();
   await dialog.getByRole('button', { name: 'Write the rule' }).click();
   await dialog.waitFor({ state: 'detached' });
   let code = 0;
   for (let tries = 0; code === 0 && tries < 20; tries++) code = await run(env.attack);
   assert.notEqual(code, 0, 'the attack still works');
 
+  await visit(page, '/policies');
+  await page.locator('table a[href^="/policies/"]').first().click();
+  const written = await page.getByLabel('Policy as YAML').inputValue();
+  for (const line of shown.split('\n')) assert.ok(written.includes(line.trim()), `“${line.trim()}” was shown and not written:\n${written}`);
   await visit(page, '/policies');
   const remove = page.getByRole('button', { name: /^Delete / }).first();
   await remove.click();

@@ -856,6 +856,7 @@ export interface components {
             compared?: components["schemas"]["Difference"][] | null;
             event: components["schemas"]["Event"];
             nearest?: components["schemas"]["ProfileEntry"];
+            prevent?: components["schemas"]["Change"];
             rules: components["schemas"]["RuleStep"][] | null;
             verdict: components["schemas"]["Verdict"];
         };

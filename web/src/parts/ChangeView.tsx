@@ -12,7 +12,7 @@ export function ChangeView({ of: c }: { of: Change }) {
       <Content>
         <p>{escapeText(c.text)}</p>
         {c.entry && <p>Added to the profile: <code className="rd-raw">{allows(c.entry)}</code></p>}
-        {c.rule && <p>Put before the rule that decided, in policy <code className="rd-raw">{escapeText(c.policy ?? '')}</code>:</p>}
+        {c.rule && <p>Put before the other rules of policy <code className="rd-raw">{escapeText(c.policy ?? '')}</code>:</p>}
       </Content>
       {document && <CodeBlock><CodeBlockCode>{escapeLines(yaml(document))}</CodeBlockCode></CodeBlock>}
     </div>

@@ -1,8 +1,7 @@
-import { Button, Content } from '@patternfly/react-core';
+import { Button } from '@patternfly/react-core';
 import { useState } from 'react';
 import { useAlertWhy, useAllow, usePrevent } from '../api/hooks';
 import type { Alert } from '../api/types';
-import { summary } from '../text/entry';
 import { Answer } from './Answer';
 import { Ask } from './Ask';
 import { ChangeView } from './ChangeView';
@@ -17,14 +16,12 @@ export function Decide({ alert }: { alert: Alert }) {
   return (
     <>
       <Button variant="secondary" onClick={() => setAsking('allow')}>Allow this…</Button>
-      {preventable(alert) && <Button variant="primary" onClick={() => setAsking('prevent')}>Prevent this from now on…</Button>}
+      {outcome[alert.kind] && <Button variant="primary" onClick={() => setAsking('prevent')}>Prevent this from now on…</Button>}
       {asking === 'allow' && <AllowDialog alert={alert} close={close} />}
       {asking === 'prevent' && <PreventDialog alert={alert} close={close} />}
     </>
   );
 }
-
-const preventable = (a: Alert) => a.kind === 'exec' || a.kind === 'connect' || a.kind === 'listen';
 
 function AllowDialog({ alert, close }: { alert: Alert; close: () => void }) {
   const why = useAlertWhy(alert.id);
@@ -39,16 +36,17 @@ function AllowDialog({ alert, close }: { alert: Alert; close: () => void }) {
 }
 
 function PreventDialog({ alert, close }: { alert: Alert; close: () => void }) {
+  const why = useAlertWhy(alert.id);
   return (
-    <Ask title="Prevent this from now on" yes="Write the rule" change={usePrevent()} arg={() => alert.id} close={close}>
-      <Content>
-        <p>
-          The policy of <strong>{alert.workload.name}</strong> gets one rule, the smallest that fits exactly this behaviour, with the effect
-          “prevent”:
-        </p>
-        <p><code className="rd-raw">{summary(alert)}</code></p>
-        <p>{outcome[alert.kind] ?? ''} The workload keeps running and its other behaviour stays as it is. You find the rule under Policies and can change or delete it there.</p>
-      </Content>
+    <Ask title="Prevent this from now on" yes="Write the rule" change={usePrevent()} arg={() => alert.id} close={close} ready={!!why.data?.prevent}>
+      <Answer of={why} act="Work out the smallest rule">
+        {(e) => e.prevent ? (
+          <>
+            <ChangeView of={e.prevent} />
+            <p className="rd-only">{outcome[alert.kind]} The workload keeps running and its other behaviour stays as it is. You find the rule under Policies and can change or delete it there.</p>
+          </>
+        ) : <p>No rule can prevent this: what was seen does not say enough about itself. You can isolate the workload instead.</p>}
+      </Answer>
     </Ask>
   );
 }
