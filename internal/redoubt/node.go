@@ -39,7 +39,7 @@ type Engine struct {
 type Load struct {
 	CPU      float64 `json:"cpu"`       // share of one core over the last report interval
 	RSS      uint64  `json:"rss"`       // bytes
-	KernelNS uint64  `json:"kernel_ns"` // run time of its kernel programs since start
+	KernelNS uint64  `json:"kernel_ns"` // run time of its kernel programs since start, reckoned from samples
 	Events   uint64  `json:"events"`    // passed up by the kernel since start
 	Known    uint64  `json:"known"`     // recognised in the kernel, no wake-up
 	Lost     uint64  `json:"lost"`      // ring buffer full

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -18,7 +19,6 @@ import (
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/ringbuf"
 	"github.com/cilium/ebpf/rlimit"
-	"golang.org/x/sys/unix"
 
 	"redoubt.dev/redoubt/internal/fault"
 	"redoubt.dev/redoubt/internal/redoubt"
@@ -51,7 +51,7 @@ type Sensor struct {
 	sensing  []string
 	gaps     []string
 	settings settings
-	timing   func() error // stops the kernel's timing of programs
+	kernelNS atomic.Uint64 // run time of the programs, reckoned from samples
 	bursts   bursts
 
 	rules rules
@@ -88,9 +88,6 @@ func (s *Sensor) open() error {
 	if err := s.configure(spec); err != nil {
 		return err
 	}
-	if stop, err := ebpf.EnableStats(unix.BPF_STATS_RUN_TIME); err == nil {
-		s.timing = stop.Close
-	}
 	if err := s.load(spec); err != nil {
 		return err
 	}
@@ -126,6 +123,9 @@ func (s *Sensor) configure(spec *ebpf.CollectionSpec) error {
 func (s *Sensor) Run(ctx context.Context, sink func(*Sighting)) error {
 	stop := context.AfterFunc(ctx, func() { s.reader.Flush() })
 	defer stop()
+	timing, ended := context.WithCancel(ctx)
+	defer ended()
+	go s.time(timing)
 	cache := btf.NewCache()
 	var rec ringbuf.Record
 	boot, checked, pending := bootTime(), time.Now(), false
@@ -215,9 +215,6 @@ func (s *Sensor) Close() error {
 	err = errors.Join(err, s.rules.close())
 	for _, m := range s.maps {
 		err = errors.Join(err, m.Close())
-	}
-	if s.timing != nil {
-		err = errors.Join(err, s.timing())
 	}
 	return err
 }
