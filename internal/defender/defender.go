@@ -70,6 +70,7 @@ type Defender struct {
 	tenants  map[redoubt.WorkloadID]*tenant
 	slots    map[redoubt.WorkloadID]sensor.Slot
 	policies *policy.Set
+	inForce  time.Time // since when policies and states are what they are
 	desired  *link.Desired
 	orders   map[string]link.Order // by instance
 }

@@ -84,7 +84,7 @@ func (d *Defender) adopt(want *link.Desired) {
 	before := d.desired
 	d.desired = want
 	if before == nil || !same(before.Policies, want.Policies) {
-		d.policies = policy.NewSet(want.Policies)
+		d.policies, d.inForce = policy.NewSet(want.Policies), time.Now()
 		for _, t := range d.tenants {
 			t.overlaid(d.overlayOf(t))
 		}
@@ -94,6 +94,9 @@ func (d *Defender) adopt(want *link.Desired) {
 		t := d.tenants[p.Workload]
 		if t == nil || t.revision == p.Revision {
 			continue
+		}
+		if t.state != p.State {
+			d.inForce = time.Now()
 		}
 		t.rebase(p)
 	}

@@ -88,6 +88,9 @@ func (d *Defender) weigh(w *redoubt.Workload, s *sensor.Sighting) {
 	t := d.tenantOf(w)
 	l := d.lifeOf(t, w, s.Time)
 	d.decide(t, l, ev)
+	if !s.Held && s.Denied == "" && s.Time.Before(d.inForce) {
+		past(&ev.Verdict)
+	}
 	if stable || s.Kind != redoubt.EventExec {
 		d.remember(t, ev, s)
 	}
@@ -142,6 +145,17 @@ func (d *Defender) decide(t *tenant, l *life, ev *redoubt.Event) {
 		// What may not be learned is as new as it would be were learning over.
 		ev.Verdict = guard.Decide(ev, t.learner.Matcher(), profile.Observing, d.policies, d.context(t, l, ev))
 		ev.Verdict.Enforced, ev.Verdict.Reason = enforced, out.Refused
+	}
+}
+
+// past makes an alert of a verdict that would refuse or stop something. What
+// came up late, because alike ones were told together, happened before the rule
+// was in force: nobody is punished for it.
+func past(v *redoubt.Verdict) {
+	switch v.Effect {
+	case redoubt.EffectPrevent, redoubt.EffectBlock, redoubt.EffectIsolate:
+		v.Effect = redoubt.EffectAlert
+		v.Reason += "; it happened before this was in force"
 	}
 }
 
