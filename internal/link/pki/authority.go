@@ -58,7 +58,8 @@ func OpenAuthority(dir string, now func() time.Time) (*Authority, error) {
 		err = a.create()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open authority in %s: %w", dir, err)
+		return nil, fmt.Errorf("open authority: %w; restore ca.crt and ca.key in %s from a copy, or move both aside for a new authority: "+
+			"every enrolled defender must then join again, and every client be given the new ca.crt", err, dir)
 	}
 	if !a.cert.IsCA {
 		return nil, fmt.Errorf("open authority in %s: ca.crt is not a certificate authority", dir)
