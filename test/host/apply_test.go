@@ -131,10 +131,7 @@ func TestR10_D16_PolicyIsInForceWithinASecondAndAllowIsAllItTakes(t *testing.T) 
 	began := docker(t, "inspect", "-f", "{{.State.Pid}} {{.State.StartedAt}}", "rdt-quick")
 	since := time.Now()
 
-	file := filepath.Join(t.TempDir(), "policy.yaml")
-	if err := os.WriteFile(file, []byte(strings.ReplaceAll(denyNetstat, "rdt-prevent", "rdt-quick")), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := policyFile(t, strings.ReplaceAll(denyNetstat, "rdt-prevent", "rdt-quick"))
 	worst := time.Duration(0)
 	for range 3 {
 		b.must("apply", "-f", file)

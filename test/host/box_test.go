@@ -296,11 +296,7 @@ func (b *box) find(within time.Duration, kind string, args []string, fits func(o
 // apply writes a policy and waits a second, in which it must be in force.
 func (b *box) apply(policy string) {
 	b.t.Helper()
-	file := filepath.Join(b.t.TempDir(), "policy.yaml")
-	if err := os.WriteFile(file, []byte(policy), 0o600); err != nil {
-		b.t.Fatal(err)
-	}
-	b.must("apply", "-f", file)
+	b.must("apply", "-f", policyFile(b.t, policy))
 	time.Sleep(time.Second)
 }
 

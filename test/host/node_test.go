@@ -242,10 +242,10 @@ func numbered(b *box, execs int, prefix string, patience time.Duration) tally {
 		n := tally{prefix, make([]int, execs)}
 		seen := 0
 		for _, o := range b.get("events", "--kind", "exec", "--limit", "0", "-q", prefix+"-") {
-			if o.Process == nil || len(o.Process.Args) != 3 {
+			if o.Process == nil || len(o.Process.Args) == 0 || o.Process.Path == binary.path { // that one only asks
 				continue
 			}
-			m := number.FindStringSubmatch(o.Process.Args[2])
+			m := number.FindStringSubmatch(o.Process.Args[len(o.Process.Args)-1])
 			var i int
 			if m == nil || m[1] != prefix {
 				continue
