@@ -73,7 +73,11 @@ func describe(ctx context.Context, c *api.Client, kind, id string) (v any, show 
 		return p, func(s *sheet) { s.profile(&p) }, err
 	case "policy":
 		d, err := c.Policy(ctx, id)
-		return d, func(s *sheet) { s.policy(&d) }, err
+		if err != nil {
+			return nil, nil, err
+		}
+		past, err := c.PolicyHistory(ctx, id, api.Filter{Limit: 20})
+		return d, func(s *sheet) { s.policy(&d, past) }, err
 	case "node":
 		all, err := c.Nodes(ctx, api.Filter{})
 		i := slices.IndexFunc(all, func(n redoubt.NodeStatus) bool { return string(n.ID) == id })
@@ -177,12 +181,16 @@ func (s *sheet) profile(p *profile.Profile) {
 	}
 }
 
-func (s *sheet) policy(d *api.PolicyDocument) {
+func (s *sheet) policy(d *api.PolicyDocument, past []api.PolicyRevision) {
 	s.line("name", d.ID)
 	s.line("revision", fmt.Sprintf("%d by %s, %s", d.Revision, d.Author, stamp(d.Time)))
 	s.title("source")
 	for line := range strings.Lines(d.Source) {
 		s.item("%s", strings.TrimRight(line, "\r\n"))
+	}
+	s.title("history")
+	for _, r := range past {
+		s.item("revision %d  %s  by %s", r.Revision, stamp(r.Time), r.Author)
 	}
 }
 

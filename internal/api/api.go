@@ -203,6 +203,15 @@ type PolicyDocument struct {
 	Policy   policy.Policy `json:"policy"`
 }
 
+// PolicyRevision is one text a policy had.
+type PolicyRevision struct {
+	ID       string    `json:"id"` // the policy's name
+	Time     time.Time `json:"time"`
+	Author   string    `json:"author"`
+	Revision int64     `json:"revision"`
+	Source   string    `json:"source"` // YAML
+}
+
 // PolicyRequest carries one policy as YAML.
 type PolicyRequest struct {
 	Source string `json:"source"`

@@ -177,6 +177,12 @@ func (c *Client) Policy(ctx context.Context, name string) (PolicyDocument, error
 	return get[PolicyDocument](ctx, c, path("policies", name))
 }
 
+// PolicyHistory lists the texts a policy had, the latest first, also of one
+// that has been deleted.
+func (c *Client) PolicyHistory(ctx context.Context, name string, f Filter) ([]PolicyRevision, error) {
+	return list[PolicyRevision](ctx, c, path("policies", name, "history"), f.values(), f.Limit)
+}
+
 // PutPolicy makes or replaces a policy; dry only says whether it would be taken.
 func (c *Client) PutPolicy(ctx context.Context, name, source string, dry bool) (d PolicyDocument, err error) {
 	query := url.Values{}

@@ -84,6 +84,10 @@ func TestI1_ClientAndConsoleAgree(t *testing.T) {
 	check("policy", err)
 	_, err = c.PreviewPolicy(ctx, policyText("p1", "x", "alert", "/bin/nc"))
 	check("preview", err)
+	past, err := c.PolicyHistory(ctx, "p1", api.Filter{})
+	if check("policy history", err); len(past) != 1 || past[0].Revision != 1 {
+		t.Errorf("history is %+v", past)
+	}
 	check("delete policy", c.DeletePolicy(ctx, "p1"))
 	_, err = c.Act(ctx, workloads[0].ID, api.ActionRequest{Action: "block"})
 	check("act", err)

@@ -112,6 +112,11 @@ type auditFilter struct {
 	Q     string `query:"q" maxLength:"256" doc:"Text to look for in action and object"`
 }
 
+type historyFilter struct {
+	ByName
+	Slice
+}
+
 type putPolicy struct {
 	ByName
 	Dry  bool `query:"dry" doc:"Only say whether it would be taken"`

@@ -27,7 +27,7 @@ var leastRole = map[string]identity.Role{
 	"list-incidents": identity.Auditor, "export-incidents": identity.Auditor, "get-incident": identity.Auditor, "triage-incident": identity.Operator,
 	"list-profiles": identity.Auditor, "get-profile": identity.Auditor, "import-profile": identity.Operator, "set-profile-state": identity.Operator,
 	"edit-profile": identity.Operator, "delete-profile": identity.Operator,
-	"list-policies": identity.Auditor, "get-policy": identity.Auditor, "put-policy": identity.Operator, "delete-policy": identity.Operator, "preview-policy": identity.Auditor,
+	"list-policies": identity.Auditor, "get-policy": identity.Auditor, "list-policy-history": identity.Auditor, "put-policy": identity.Operator, "delete-policy": identity.Operator, "preview-policy": identity.Auditor,
 	"list-nodes": identity.Auditor, "delete-node": identity.Admin, "make-join-token": identity.Admin,
 	"list-users": identity.Auditor, "get-user": identity.Auditor, "put-user": identity.Admin, "delete-user": identity.Admin,
 	"list-tokens": identity.Auditor, "make-token": identity.Operator, "delete-token": identity.Operator,

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
+	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -69,6 +71,34 @@ func (c *Console) policy(_ context.Context, r *ByName) (*out[api.PolicyDocument]
 		return nil, err
 	}
 	return answer(p.document()), nil
+}
+
+// policyHistory is ordered by revision, whatever clocks said; the cursor is
+// the last revision shown.
+func (c *Console) policyHistory(ctx context.Context, r *historyFilter) (*out[api.Page[api.PolicyRevision]], error) {
+	all, err := c.store.PolicyHistory(ctx, r.Name)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, fault.New(fault.NotFound, "there never was a policy %q", clip(r.Name, 128))
+	}
+	page := api.Page[api.PolicyRevision]{Items: []api.PolicyRevision{}, Total: len(all)}
+	if r.Cursor != "" {
+		last, err := strconv.ParseInt(r.Cursor, 10, 64)
+		if err != nil {
+			return nil, fault.New(fault.Invalid, "cursor: %q is not one of this list; ask for the first page again", clip(r.Cursor, 64))
+		}
+		all = slices.DeleteFunc(all, func(p redoubt.PolicySource) bool { return p.Revision >= last })
+	}
+	if len(all) > r.Limit {
+		all = all[:r.Limit]
+		page.Next = strconv.FormatInt(all[r.Limit-1].Revision, 10)
+	}
+	for _, p := range all {
+		page.Items = append(page.Items, api.PolicyRevision{ID: p.Name, Time: p.Time, Author: p.Author, Revision: p.Revision, Source: p.Source})
+	}
+	return answer(page), nil
 }
 
 // sourceText is how the audit trail shows a policy.

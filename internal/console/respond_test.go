@@ -120,6 +120,48 @@ func TestPreventWritesTheWorkloadsPolicy(t *testing.T) {
 	}
 }
 
+func TestPolicyHistoryIsKeptAndRestored(t *testing.T) {
+	r := newRig(t)
+	put := func(path string) {
+		r.advance(time.Minute)
+		must[api.PolicyDocument](r, http.MethodPut, "/api/v1/policies/p1", api.PolicyRequest{Source: policyText("p1", "x", "alert", path)})
+	}
+	for _, path := range []string{"/bin/one", "/bin/two", "/bin/three"} {
+		put(path)
+	}
+	must[api.PolicyDocument](r, http.MethodPut, "/api/v1/policies/other", api.PolicyRequest{Source: policyText("other", "x", "alert", "/bin/nc")})
+	history := func(query string) api.Page[api.PolicyRevision] {
+		return get[api.Page[api.PolicyRevision]](r, "/api/v1/policies/p1/history"+query)
+	}
+	all := history("")
+	if len(all.Items) != 3 || all.Total != 3 || all.Items[0].Revision != 3 || !strings.Contains(all.Items[2].Source, "/bin/one") || all.Items[0].Author == "" || !all.Items[0].Time.After(all.Items[1].Time) {
+		t.Fatalf("history is %+v", all)
+	}
+	first := history("?limit=2")
+	rest := history("?limit=2&cursor=" + first.Next)
+	if len(first.Items) != 2 || len(rest.Items) != 1 || rest.Items[0].Revision != 1 || rest.Next != "" {
+		t.Errorf("in two pages: %+v and %+v", first, rest)
+	}
+	// Restoring writes what was as a new revision; nothing is taken out.
+	must[api.PolicyDocument](r, http.MethodPut, "/api/v1/policies/p1", api.PolicyRequest{Source: all.Items[2].Source})
+	if h := history(""); len(h.Items) != 4 || h.Items[0].Revision != 4 || h.Items[0].Source != all.Items[2].Source {
+		t.Errorf("after restoring: %+v", h.Items[0])
+	}
+	must[struct{}](r, http.MethodDelete, "/api/v1/policies/p1", nil)
+	if h := history(""); len(h.Items) != 4 {
+		t.Errorf("a deletion took its history: %d", len(h.Items))
+	}
+	put("/bin/five")
+	if h := history(""); len(h.Items) != 5 || h.Items[0].Revision != 6 {
+		t.Errorf("made again: %+v", h.Items[0])
+	}
+	for path, want := range map[string]int{"nothing/history": 404, "p1/history?cursor=x": 422} {
+		if a := r.ask(http.MethodGet, "/api/v1/policies/"+path, nil); a.StatusCode != want {
+			t.Errorf("%s: %d, want %d", path, a.StatusCode, want)
+		}
+	}
+}
+
 func TestPolicyWithAnErrorNamesItsLine(t *testing.T) {
 	r := newRig(t)
 	bad := strings.Replace(policyText("p1", "x", "prevnt", "/bin/nc"), "paths", "path", 1)

@@ -74,6 +74,7 @@ func (c *Console) routes(api huma.API) {
 
 	add(api, get("/policies", identity.Read, "policies", "list-policies", "Policies, in the order they are asked"), c.policies)
 	add(api, get("/policies/{name}", identity.Read, "policies", "get-policy", "One policy"), c.policy)
+	add(api, get("/policies/{name}/history", identity.Read, "policies", "list-policy-history", "Every text it had, the latest first; also of a deleted one"), c.policyHistory)
 	add(api, large(put("/policies/{name}", identity.WritePolicy, "policies", "put-policy", "Make or replace a policy")), c.putPolicy)
 	add(api, del("/policies/{name}", identity.WritePolicy, "policies", "delete-policy", "Delete a policy"), c.deletePolicy)
 	add(api, large(post("/policies/preview", identity.Read, "policies", "preview-policy", "What a policy would have changed on recorded events")), c.previewPolicy)

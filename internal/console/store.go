@@ -117,6 +117,9 @@ type Policies interface {
 	PutPolicy(ctx context.Context, p *redoubt.PolicySource) error
 	DeletePolicy(ctx context.Context, name string) error
 	Policies(ctx context.Context) ([]redoubt.PolicySource, error) // latest of each, by name
+	// PolicyHistory returns every revision of name that has a text, newest
+	// first, also of a deleted one; none is no error.
+	PolicyHistory(ctx context.Context, name string) ([]redoubt.PolicySource, error)
 }
 
 // Orders holds the responses that stand, one per node and instance.

@@ -151,6 +151,43 @@ test('D5 D16 R12 an alert appears by itself, is allowed, is prevented', { skip: 
   await context.close();
 });
 
+test('A15 a policy has a history, and an old text is restored', { skip: missing }, async () => {
+  const { page, context, faults } = await openPage(browser);
+  await login(page);
+  await visit(page, '/policies/+');
+  const text = (tool) => `apiVersion: redoubt/v1\nkind: Policy\nmetadata:\n  name: ui-history\nspec:\n  scope: {workloads: ["docker/nobody-is-called-so"]}\n  rules:\n    - {name: one, exec: {paths: ["/usr/bin/${tool}"]}, effect: alert}\n`;
+  const editor = page.getByLabel('Policy as YAML');
+  for (const tool of ['first', 'second']) {
+    await editor.fill(text(tool));
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('heading', { level: 1, name: 'ui-history' }).waitFor();
+    await page.getByText(tool === 'first' ? /revision 1 by/ : /revision 2 by/).waitFor();
+  }
+  await page.getByRole('tab', { name: 'History' }).click();
+  await page.waitForURL(/tab=history/);
+  await page.getByRole('button', { name: 'Changes of revision 2' }).click();
+  const changes = page.getByLabel('What changed');
+  assert.match(await changes.innerText(), /usr\/bin\/first[\s\S]*usr\/bin\/second/);
+  await assertAccessible(page, 'history');
+  await page.getByRole('button', { name: 'Restore revision 1' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'Restore', exact: true }).click();
+  await dialog.waitFor({ state: 'detached' });
+  await page.getByText(/revision 3 by/).waitFor();
+  await page.getByRole('tab', { name: 'Document' }).click();
+  assert.equal(await editor.inputValue(), text('first'));
+  assert.equal(await page.getByText('Somebody saved').count(), 0);
+
+  await page.getByRole('button', { name: 'Delete…' }).click();
+  await dialog.getByRole('button', { name: 'Delete' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Policies' }).waitFor();
+  await page.goto('/policies/ui-history');
+  await page.getByRole('heading', { name: 'What it said before it was deleted' }).waitFor();
+  await page.getByRole('button', { name: 'Restore revision 3' }).waitFor();
+  assert.deepEqual(faults.filter((f) => !f.includes('404')), []);
+  await context.close();
+});
+
 for (const theme of ['light', 'dark']) {
   test(`D21 every page is accessible, ${theme}, and fits 1280 and 390 pixels`, { skip: missing }, async () => {
     const { page, context, faults } = await openPage(browser, { colorScheme: theme });

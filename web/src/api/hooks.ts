@@ -64,6 +64,7 @@ export const useIncidents = (p: Params = {}) => useList<t.Incident>(keys.inciden
 export const useIncident = (id: string) => useOne<t.Incident>(keys.incident(id), path('incidents', id));
 export const usePolicies = () => useList<t.PolicyDocument>(keys.policies(), '/policies');
 export const usePolicy = (name: string, enabled = true) => useOne<t.PolicyDocument>(keys.policy(name), path('policies', name), enabled);
+export const usePolicyHistory = (name: string) => useList<t.PolicyRevision>(keys.policyHistory(name), path('policies', name, 'history'));
 export const useNodes = () => useList<t.NodeStatus>(keys.nodes(), '/nodes');
 export const useUsers = () => useList<t.User>(keys.users(), '/users');
 export const useTokens = () => useList<t.Token>(keys.tokens(), '/tokens');

@@ -20,6 +20,7 @@ export const keys = {
   incident: (id: string) => ['incident', 'one', id] as const,
   policies: () => ['policy', 'list'] as const,
   policy: (name: string) => ['policy', 'one', name] as const,
+  policyHistory: (name: string) => ['policy', 'history', name] as const,
   nodes: () => ['node', 'list'] as const,
   users: () => ['user'] as const,
   tokens: () => ['token'] as const,

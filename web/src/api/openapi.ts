@@ -382,6 +382,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/policies/{name}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every text it had, the latest first; also of a deleted one */
+        get: operations["list-policy-history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/profiles": {
         parameters: {
             query?: never;
@@ -1022,6 +1039,12 @@ export interface components {
             /** Format: int64 */
             total?: number;
         };
+        PagePolicyRevision: {
+            items: components["schemas"]["PolicyRevision"][] | null;
+            next?: string;
+            /** Format: int64 */
+            total?: number;
+        };
         PageSummary: {
             items: components["schemas"]["ProfileSummary"][] | null;
             next?: string;
@@ -1110,6 +1133,15 @@ export interface components {
         };
         PolicyRequest: {
             source: string;
+        };
+        PolicyRevision: {
+            author: string;
+            id: string;
+            /** Format: int64 */
+            revision: number;
+            source: string;
+            /** Format: date-time */
+            time: string;
         };
         PolicyRule: {
             connect?: components["schemas"]["PolicyConnect"];
@@ -2356,6 +2388,43 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-policy-history": {
+        parameters: {
+            query?: {
+                /** @description Items on the page */
+                limit?: number;
+                /** @description The next of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagePolicyRevision"];
+                };
             };
             /** @description Error */
             default: {

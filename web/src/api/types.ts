@@ -42,6 +42,7 @@ export type NodeStatus = S['NodeStatus'];
 export type Overview = S['Overview'];
 export type Point = S['Point'];
 export type PolicyDocument = S['PolicyDocument'];
+export type PolicyRevision = S['PolicyRevision'];
 export type Preview = S['Preview'];
 export type Problem = S['PolicyProblem'];
 export type Process = S['Process'];

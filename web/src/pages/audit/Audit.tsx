@@ -6,6 +6,7 @@ import { useAudit, useVerify } from '../../api/hooks';
 import type { AuditEntry } from '../../api/types';
 import { Answer } from '../../parts/Answer';
 import { Choice, FilterBar, Search, useFilters } from '../../parts/filters';
+import { Diff } from '../../parts/Diff';
 import { Head } from '../../parts/Head';
 import { CheckCircleIcon, ExclamationTriangleIcon } from '../../parts/icons';
 import { More } from '../../parts/More';
@@ -14,7 +15,6 @@ import { spans } from '../../parts/options';
 import { Time } from '../../parts/Time';
 import { escapeText } from '../../text/escape';
 import { count } from '../../text/number';
-import { Diff } from './Diff';
 
 export default function Audit() {
   const filters = useFilters();
@@ -83,7 +83,7 @@ function Rows({ items }: { items: AuditEntry[] }) {
           </Tr>
           {open.has(e.id) && (
             <Tr isExpanded>
-              <Td colSpan={7}><ExpandableRowContent><Diff before={e.before} after={e.after} hash={e.hash} /></ExpandableRowContent></Td>
+              <Td colSpan={7}><ExpandableRowContent><Diff before={e.before} after={e.after} none="This act has no before and after." /><p className="rd-sub">hash {e.hash}</p></ExpandableRowContent></Td>
             </Tr>
           )}
         </Tbody>

@@ -1,17 +1,21 @@
-import { Button, PageSection } from '@patternfly/react-core';
+import { Button, PageSection, Tab, Tabs, TabTitleText } from '@patternfly/react-core';
 import { useState } from 'react';
 import { useNavigate, useParams } from 'react-router';
+import { ApiError } from '../../api/client';
 import { usePolicy, useSavePolicy } from '../../api/hooks';
 import { Answer, Failure } from '../../parts/Answer';
 import { Crumbs } from '../../parts/Crumbs';
+import { useFilters } from '../../parts/filters';
 import { Head } from '../../parts/Head';
 import { policyPath } from '../../parts/links';
 import { useMay } from '../../parts/may';
+import { Panel } from '../../parts/Panel';
 import { Time } from '../../parts/Time';
 import { escapeText } from '../../text/escape';
 import { nameOf } from '../../text/yaml';
 import { DeletePolicy } from './changes';
 import { Editor } from './Editor';
+import { History } from './History';
 import { PreviewPanel } from './PreviewPanel';
 import { problemsOf } from './problems';
 import { usePreview } from './usePreview';
@@ -37,10 +41,16 @@ export default function Policy() {
   const policy = usePolicy(name, !fresh);
   if (fresh) return <Write source={template} />;
   if (policy.data) return <Write key={policy.data.id} name={name} source={policy.data.source} revision={policy.data.revision} by={<>revision {policy.data.revision} by {policy.data.author}, <Time at={policy.data.time} /></>} />;
+  const gone = policy.error instanceof ApiError && policy.error.status === 404;
   return (
     <>
       <Head title={escapeText(name)} crumbs={<Crumbs to="/policies" list="Policies" here={escapeText(name)} />} />
-      <PageSection><Answer of={policy} act="Read the policy">{() => null}</Answer></PageSection>
+      <PageSection isFilled>
+        <div className="rd-stack">
+          <Answer of={policy} act="Read the policy">{() => null}</Answer>
+          {gone && <Panel title="What it said before it was deleted"><History name={name} /></Panel>}
+        </div>
+      </PageSection>
     </>
   );
 }
@@ -49,13 +59,15 @@ function Write({ name, source: saved, revision, by }: { name?: string; source: s
   const [source, setSource] = useState(saved);
   const [base, setBase] = useState({ source: saved, revision });
   const [deleting, setDeleting] = useState(false);
+  const filters = useFilters();
+  const past = !!name && filters.get('tab') === 'history';
   const save = useSavePolicy();
   const navigate = useNavigate();
   const may = useMay('operator');
   const preview = usePreview(source);
   const problems = save.error ? problemsOf(save.error, preview.problems) : preview.problems;
   const own = nameOf(source);
-  const elsewhere = revision !== base.revision;
+  const elsewhere = saved !== base.source && (revision ?? 0) > (base.revision ?? 0);
   const store = () => {
     if (!own) return;
     save.mutate({ name: own, source }, {
@@ -84,9 +96,19 @@ function Write({ name, source: saved, revision, by }: { name?: string; source: s
           {elsewhere && <p className="rd-only">Somebody saved revision {revision} meanwhile. <Button variant="link" isInline onClick={() => { setSource(saved); setBase({ source: saved, revision }); }}>Take theirs</Button> or save to replace it.</p>}
           {name && own && own !== name && <p className="rd-only">The document’s name is now <code className="rd-raw">{escapeText(own)}</code>: saving makes a second policy and leaves {escapeText(name)} as it is.</p>}
           {save.error != null && <Failure error={save.error} act="Save the policy" />}
-          <div className="rd-two rd-writing">
-            <Editor source={source} set={setSource} problems={problems} readOnly={!may} />
-            <PreviewPanel of={preview} />
+          {name && (
+            <Tabs activeKey={past ? 'history' : 'document'} onSelect={(_, key) => filters.set('tab', key === 'history' ? 'history' : '')} aria-label="Views of the policy">
+              <Tab eventKey="document" tabContentId="view" title={<TabTitleText>Document</TabTitleText>} />
+              <Tab eventKey="history" tabContentId="view" title={<TabTitleText>History</TabTitleText>} />
+            </Tabs>
+          )}
+          <div id="view" {...(name && { role: 'tabpanel', tabIndex: 0, 'aria-label': past ? 'History' : 'Document' })}>
+            {past && name ? <History name={name} now={revision} restored={(text) => { setSource(text); setBase({ source: text, revision: (revision ?? 0) + 1 }); }} /> : (
+              <div className="rd-two rd-writing">
+                <Editor source={source} set={setSource} problems={problems} readOnly={!may} />
+                <PreviewPanel of={preview} />
+              </div>
+            )}
           </div>
         </div>
       </PageSection>

@@ -23,7 +23,7 @@ export function SwitchPolicy({ of: d, close }: { of: PolicyDocument; close: () =
 export function DeletePolicy({ name, close, done }: { name: string; close: () => void; done?: () => void }) {
   return (
     <Ask title={`Delete ${name}`} yes="Delete" danger change={useDeletePolicy()} arg={() => name} close={close} {...(done && { done })}>
-      <p>The document and its rules are gone from every node within a second. The audit trail keeps what it said. To keep it for later, disable it instead.</p>
+      <p>The document and its rules are gone from every node within a second. Its history stays under this name and can be restored. To keep it at hand, disable it instead.</p>
     </Ask>
   );
 }
