@@ -109,6 +109,9 @@ func (d *Defender) Run(ctx context.Context) error {
 	} else if last != nil {
 		d.adopt(last)
 	}
+	if n := d.cfg.Spool.Stats().Damaged; n > 0 {
+		d.log.Warn("event spool damaged, the rest of it is delivered", "bytes", n)
+	}
 	var g run.Group
 	actor := func(name string, work func(ctx context.Context) error) {
 		ctx, cancel := context.WithCancel(ctx)

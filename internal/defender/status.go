@@ -95,6 +95,9 @@ func (d *Defender) nodeStatus() redoubt.NodeStatus {
 	if out.Error != "" {
 		s.Gaps = append(s.Gaps, "the disk refuses the event spool: "+out.Error)
 	}
+	if out.Damaged > 0 {
+		s.Gaps = append(s.Gaps, strconv.FormatUint(out.Damaged, 10)+" bytes of the event spool were damaged; what they held is not delivered")
+	}
 	if n := d.registry.Refused(); n > 0 {
 		s.Gaps = append(s.Gaps, strconv.FormatUint(n, 10)+" instances are not followed: too many run at once")
 	}
