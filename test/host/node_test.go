@@ -4,9 +4,11 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -72,19 +74,23 @@ func (e elsewhere) defender(t *testing.T, state string, args ...string) *agent {
 	}
 	go func() { a.cmd.Wait(); close(a.done) }()
 	t.Cleanup(func() {
-		a.cmd.Process.Signal(syscall.SIGCONT)
-		a.cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-a.done:
-		case <-time.After(20 * time.Second):
-			t.Error("the defender did not end within 20 s of SIGTERM")
-			a.cmd.Process.Kill()
-		}
+		a.end(t)
 		if t.Failed() {
 			t.Logf("the defender said:\n%s", last(a.log.String(), 30))
 		}
 	})
 	return a
+}
+
+func (a *agent) end(t *testing.T) {
+	a.cmd.Process.Signal(syscall.SIGCONT)
+	a.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-a.done:
+	case <-time.After(20 * time.Second):
+		t.Error("the defender did not end within 20 s of SIGTERM")
+		a.cmd.Process.Kill()
+	}
 }
 
 func (a *agent) says(t *testing.T, within time.Duration, text string) {
@@ -226,6 +232,49 @@ func TestX8_DefenderWithoutConsoleEnforcesAndLosesNothing(t *testing.T) {
 	denied("after its console removed it")
 }
 
+func TestX8_DamagedSpoolIsCountedAndTheRestDelivered(t *testing.T) {
+	e := namespace(t, "rdt-spool", 4)
+	b := run(t, "console", t.TempDir(), "--link-listen", freePort(t, e.here))
+	state := t.TempDir()
+	a := e.defender(t, state, "--docker-host", "unix:///nonexistent.sock", "--join", b.joinToken())
+	b.find(10*time.Second, "nodes", nil, func(o *object) bool { return len(o.Sensor.Sensing) > 0 })
+	b.kill()
+	mark := func(from, to int) {
+		t.Helper()
+		for i := from; i < to; i++ {
+			exec.Command("/bin/true", fmt.Sprintf("spooled-%06d", i)).Run()
+		}
+		time.Sleep(time.Second) // they are on disk
+	}
+	mark(0, 20)
+	a.end(t)
+	segments, _ := filepath.Glob(filepath.Join(state, "spool", "*.seg"))
+	if len(segments) == 0 {
+		t.Fatal("nothing was spooled")
+	}
+	f, err := os.OpenFile(segments[len(segments)-1], os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end, _ := f.Seek(0, io.SeekEnd)
+	f.WriteAt([]byte("scribble"), end-8)
+	f.Close()
+	a = e.defender(t, state, "--docker-host", "unix:///nonexistent.sock")
+	a.says(t, 10*time.Second, "event spool damaged")
+	mark(20, 40)
+	b.start()
+	n := numbered(b, 40, "spooled", 20*time.Second)
+	missing := n.missing()
+	t.Logf("with its last record damaged the spool lacks %d of 40", len(missing))
+	n.check(t, 20)
+	if len(missing) > 0 && missing[len(missing)-1] >= 20 {
+		t.Errorf("what came after the damage is missing too: %v", missing)
+	}
+	b.find(10*time.Second, "nodes", nil, func(o *object) bool {
+		return strings.Contains(strings.Join(o.Gaps, "\n"), "bytes of the event spool were damaged")
+	})
+}
+
 // tally is how often each number of a storm was recorded.
 type tally struct {
 	prefix string
@@ -304,14 +353,4 @@ func TestD13_SilentNodeRaisesAnAlertWithinAMinute(t *testing.T) {
 	}
 	a.cmd.Process.Signal(syscall.SIGCONT)
 	b.find(20*time.Second, "alerts", []string{"--kind", "loss", "--status", "resolved"}, func(o *object) bool { return o.ID == alert.ID })
-}
-
-// stateFile reads one file of a state directory.
-func (b *box) stateFile(name string) []byte {
-	b.t.Helper()
-	raw, err := os.ReadFile(b.state + "/" + name)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return raw
 }
