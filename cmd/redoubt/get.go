@@ -58,6 +58,7 @@ workload, kind, process, network and verdict. Times given to --since and --until
 times or durations back from now.`,
 		Example: `  redoubt get alerts --status open --severity high
   redoubt get events --workload web --since 15m --kind exec
+  redoubt get events --notable --since 1h     # without what is known to be good
   redoubt get events -q netstat -o json | jq -r '.[].process.path'
   redoubt get workloads --kind container
   redoubt get profiles -o yaml`,
@@ -89,6 +90,10 @@ times or durations back from now.`,
 	flags.StringVar(&f.Status, "status", "", "open, acknowledged or resolved")
 	flags.StringVar(&f.Severity, "severity", "", "at least low, medium, high or critical")
 	flags.StringVar(&f.State, "state", "", "learning, observing, enforcing or archived")
+	flags.BoolFunc("notable", "only outside the profile, alarming, stopped, an action or a loss", func(string) error {
+		f.Notable = "true"
+		return nil
+	})
 	flags.StringVar(&f.Node, "node", "", "only of this node")
 	flags.StringVar(&f.Actor, "actor", "", "only what this user did")
 	flags.StringVarP(&f.Query, "query", "q", "", "only with this text in it")

@@ -16,7 +16,7 @@ import (
 func resources() []resource {
 	return []resource{
 		{"workloads", "workload", []string{"workload", "kind", "state", "node", "since", "query"}, listWorkloads},
-		{"events", "event", []string{"workload", "kind", "effect", "node", "since", "until", "query"}, listEvents},
+		{"events", "event", []string{"workload", "kind", "effect", "node", "since", "until", "query", "notable"}, listEvents},
 		{"alerts", "alert", []string{"workload", "kind", "status", "severity", "since", "until", "query"}, listAlerts},
 		{"incidents", "incident", []string{"workload", "status", "severity", "since", "until", "query"}, listIncidents},
 		{"profiles", "profile", []string{"workload", "state", "since", "query"}, listProfiles},

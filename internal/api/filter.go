@@ -19,6 +19,7 @@ type Filter struct {
 	State    string
 	Running  string // true or false
 	Novel    string // true or false
+	Notable  string // true or false
 	Actor    string
 	Limit    int
 }
@@ -27,7 +28,7 @@ func (f Filter) values() url.Values {
 	v := url.Values{}
 	for key, value := range map[string]string{
 		"workload": f.Workload, "kind": f.Kind, "effect": f.Effect, "node": f.Node, "q": f.Query, "since": f.Since, "until": f.Until,
-		"status": f.Status, "severity": f.Severity, "incident": f.Incident, "state": f.State, "running": f.Running, "novel": f.Novel, "actor": f.Actor,
+		"status": f.Status, "severity": f.Severity, "incident": f.Incident, "state": f.State, "running": f.Running, "novel": f.Novel, "notable": f.Notable, "actor": f.Actor,
 	} {
 		if value != "" {
 			v.Set(key, value)

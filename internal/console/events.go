@@ -19,7 +19,13 @@ func (c *Console) events(ctx context.Context, f *eventFilter) (*out[api.Page[red
 	if err != nil {
 		return nil, err
 	}
-	return paged(page, next), nil
+	o := paged(page, next)
+	if n, known, err := c.store.TallyEvents(ctx, q); err != nil {
+		return nil, err
+	} else if known {
+		o.Body.Total = int(n)
+	}
+	return o, nil
 }
 
 func (c *Console) eventsCSV(ctx context.Context, f *eventFilter) (*huma.StreamResponse, error) {

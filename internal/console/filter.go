@@ -99,7 +99,11 @@ func (f *eventFilter) query(now time.Time) (q redoubt.EventQuery, err error) {
 	if _, err = readText("workload", f.Workload); err != nil {
 		return q, err
 	}
-	q.Novel, err = readBool("novel", f.Novel)
+	if q.Novel, err = readBool("novel", f.Novel); err != nil {
+		return q, err
+	}
+	notable, err := readBool("notable", f.Notable)
+	q.Notable = notable != nil && *notable
 	return q, err
 }
 

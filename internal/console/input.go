@@ -64,6 +64,7 @@ type eventFilter struct {
 	Node     string `query:"node" maxLength:"256"`
 	Q        string `query:"q" maxLength:"256" doc:"Text to look for in workload, image, path, arguments, addresses, rule and reason"`
 	Novel    string `query:"novel" enum:"true,false" doc:"Only events outside the profile, or only those inside"`
+	Notable  string `query:"notable" enum:"true,false" doc:"Leave out what is known to be good: keep what lies outside the profile, alarms, what was stopped, actions and losses"`
 }
 
 type alertFilter struct {

@@ -54,6 +54,9 @@ type Events interface {
 	// EachEvent yields every match, newest first, without holding them all and
 	// without blocking writers; q.Slice is ignored. An error ends it.
 	EachEvent(ctx context.Context, q redoubt.EventQuery) iter.Seq2[redoubt.Event, error]
+	// TallyEvents counts the matches where that is cheap; known is false where
+	// it is not. q.Slice is ignored.
+	TallyEvents(ctx context.Context, q redoubt.EventQuery) (n int64, known bool, err error)
 	CountEvents(ctx context.Context) (int64, error)
 	// Minutes counts events (Event.Count summed) and first sightings of alerts
 	// per minute from since to now, oldest first; empty minutes may be missing.

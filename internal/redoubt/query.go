@@ -14,6 +14,8 @@ type Slice struct {
 // Until is not. Workload is whatever a person types: an id, a name or at least
 // six digits of a container id. Text is looked for, without regard to case, in
 // workload, image, program path, arguments, addresses, rule, reason and note.
+// Notable leaves out what is known to be good: it keeps what lies outside the
+// profile, what a rule alarms about or stops, actions and losses.
 type EventQuery struct {
 	Slice
 	Workload     string
@@ -23,6 +25,7 @@ type EventQuery struct {
 	Text         string
 	Since, Until time.Time
 	Novel        *bool
+	Notable      bool
 }
 
 // AlertQuery selects alerts. The times are held against the last sighting;

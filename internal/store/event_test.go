@@ -49,6 +49,7 @@ func TestD5_EventFilters(t *testing.T) {
 	alarm := alarmEvent(5, 2)
 	other := execEvent(6, 3, "quarterly-report")
 	other.Node = "node-2"
+	loss := redoubt.Event{Time: other.Time, Node: "node-2", Kind: redoubt.EventLoss, Count: 9}
 	add(t, s,
 		execEvent(1, 1, "one"),              // e1
 		connectEvent(2, 1, "10.0.0.5:5432"), // e2
@@ -56,23 +57,29 @@ func TestD5_EventFilters(t *testing.T) {
 		execEvent(4, 2, "three"),            // e4
 		alarm,                               // e5
 		other,                               // e6
+		loss,                                // e7
 	)
 	yes, no := true, false
 	for name, c := range map[string]struct {
 		q    redoubt.EventQuery
 		want []string
 	}{
-		"all":               {redoubt.EventQuery{}, []string{"e6", "e5", "e4", "e3", "e2", "e1"}},
+		"all":               {redoubt.EventQuery{}, []string{"e7", "e6", "e5", "e4", "e3", "e2", "e1"}},
 		"workload":          {redoubt.EventQuery{Workload: "docker/shop/web2"}, []string{"e5", "e4", "e3"}},
 		"name":              {redoubt.EventQuery{Workload: "shop-web1-1"}, []string{"e2", "e1"}},
 		"container prefix":  {redoubt.EventQuery{Workload: alarm.Workload.Container[:12]}, []string{"e5", "e4", "e3"}},
 		"short prefix":      {redoubt.EventQuery{Workload: alarm.Workload.Container[:5]}, nil},
 		"kind":              {redoubt.EventQuery{Kind: redoubt.EventConnect}, []string{"e2"}},
 		"effect":            {redoubt.EventQuery{Effect: redoubt.EffectAlert}, []string{"e5"}},
-		"node":              {redoubt.EventQuery{Node: "node-2"}, []string{"e6"}},
+		"node":              {redoubt.EventQuery{Node: "node-2"}, []string{"e7", "e6"}},
 		"novel":             {redoubt.EventQuery{Novel: &yes}, []string{"e5"}},
 		"not novel":         {redoubt.EventQuery{Novel: &no, Workload: "docker/shop/web2"}, []string{"e4", "e3"}},
-		"since":             {redoubt.EventQuery{Since: alarm.Time}, []string{"e6", "e5"}},
+		"notable":           {redoubt.EventQuery{Notable: true}, []string{"e7", "e5"}},
+		"notable of one":    {redoubt.EventQuery{Notable: true, Workload: "docker/shop/web2"}, []string{"e5"}},
+		"notable, known":    {redoubt.EventQuery{Notable: true, Novel: &no}, []string{"e7"}},
+		"notable text":      {redoubt.EventQuery{Notable: true, Text: "netstat"}, []string{"e5"}},
+		"notable connect":   {redoubt.EventQuery{Notable: true, Kind: redoubt.EventConnect}, nil},
+		"since":             {redoubt.EventQuery{Since: alarm.Time}, []string{"e7", "e6", "e5"}},
 		"until":             {redoubt.EventQuery{Until: alarm.Time}, []string{"e4", "e3", "e2", "e1"}},
 		"since and kind":    {redoubt.EventQuery{Since: alarm.Time, Kind: redoubt.EventConnect}, nil},
 		"word of argument":  {redoubt.EventQuery{Text: "Quarterly"}, []string{"e6"}},
@@ -91,12 +98,20 @@ func TestD5_EventFilters(t *testing.T) {
 			if d := cmp.Diff(c.want, find(t, s, c.q)); d != "" {
 				t.Errorf("-want +got:\n%s", d)
 			}
+			if n, known, err := s.TallyEvents(t.Context(), c.q); err != nil || known && n != int64(len(c.want)) || !known && n != 0 || known != cheap(c.q) {
+				t.Errorf("tallied %d, known %t, %v; want %d", n, known, err, len(c.want))
+			}
 			c.q.Limit = 1
 			if d := cmp.Diff(c.want, find(t, s, c.q)); d != "" {
 				t.Errorf("one by one: -want +got:\n%s", d)
 			}
 		})
 	}
+}
+
+// cheap says whether a query is about whole streams.
+func cheap(q redoubt.EventQuery) bool {
+	return q.Text == "" && q.Since.IsZero() && q.Until.IsZero() && (q.Workload == "" || q.Workload == "docker/shop/web2")
 }
 
 func TestEventCursorOfSomebodyElse(t *testing.T) {

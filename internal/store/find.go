@@ -88,6 +88,39 @@ func (s *Store) findEvents(r rows, q redoubt.EventQuery) (page []redoubt.Event, 
 	return page, next, nil
 }
 
+// TallyEvents says how many events match where counting them needs no look at
+// each: known is false for a text, a time or a container.
+func (s *Store) TallyEvents(ctx context.Context, q redoubt.EventQuery) (n int64, known bool, err error) {
+	if q.Text != "" || !q.Since.IsZero() || !q.Until.IsZero() {
+		return 0, false, nil
+	}
+	q.Cursor = ""
+	err = s.snapshot(ctx, func(r rows) error {
+		p, err := s.plan(r, q)
+		if err != nil || p.refs != nil {
+			return err
+		}
+		known = true
+		if p.empty {
+			return nil
+		}
+		return each(r, "SELECT id, count FROM streams", nil, func(scan func(...any) error) error {
+			var id, count int64
+			if err := scan(&id, &count); err != nil {
+				return err
+			}
+			if _, ok := p.streams[id]; ok || p.all {
+				n += count
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return 0, false, s.explain(fmt.Errorf("count events: %w", err))
+	}
+	return n, known, nil
+}
+
 // EachEvent yields every match, newest first; q.Slice is ignored.
 func (s *Store) EachEvent(ctx context.Context, q redoubt.EventQuery) iter.Seq2[redoubt.Event, error] {
 	return pages(func(sl redoubt.Slice) ([]redoubt.Event, string, error) {
@@ -235,7 +268,10 @@ func (p *plan) byStream(r rows, q redoubt.EventQuery) error {
 	if q.Novel != nil {
 		and("novel", *q.Novel)
 	}
-	if len(args) == 0 {
+	if q.Notable {
+		where += " AND (novel OR effect NOT IN ('', 'ignore') OR kind IN ('action', 'loss'))"
+	}
+	if len(args) == 0 && !q.Notable {
 		p.all = p.streams == nil
 		return nil
 	}

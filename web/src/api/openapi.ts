@@ -1814,6 +1814,8 @@ export interface operations {
                 q?: string;
                 /** @description Only events outside the profile, or only those inside */
                 novel?: "true" | "false";
+                /** @description Leave out what is known to be good: keep what lies outside the profile, alarms, what was stopped, actions and losses */
+                notable?: "true" | "false";
             };
             header?: never;
             path?: never;
@@ -1861,6 +1863,8 @@ export interface operations {
                 q?: string;
                 /** @description Only events outside the profile, or only those inside */
                 novel?: "true" | "false";
+                /** @description Leave out what is known to be good: keep what lies outside the profile, alarms, what was stopped, actions and losses */
+                notable?: "true" | "false";
             };
             header?: never;
             path?: never;

@@ -15,6 +15,12 @@ export function useFilters() {
         else after.delete(name);
         return after;
       }, { replace: true }),
+    unset: (...names: string[]) =>
+      setSearch((before) => {
+        const after = new URLSearchParams(before);
+        for (const name of names) after.delete(name);
+        return after;
+      }, { replace: true }),
     /** Those of the names that are set. */
     pick: (...names: string[]) =>
       Object.fromEntries(names.map((n) => [n, search.get(n) ?? '']).filter(([, v]) => v)) as Record<string, string>,

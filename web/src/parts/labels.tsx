@@ -71,8 +71,9 @@ const statuses: Record<Status, Look> = {
   resolved: ['green', icon.CheckCircleIcon],
 };
 
-export function StatusLabel({ of, by }: { of: Status; by?: string | undefined }) {
-  return <Sign look={statuses[of]} text={of} title={by ? `by ${by}` : undefined} />;
+/** A status; `whole` says who set it, too, where there is room. */
+export function StatusLabel({ of, by, whole }: { of: Status; by?: string | undefined; whole?: boolean }) {
+  return <Sign look={statuses[of]} text={whole && by ? `${of} by ${by}` : of} title={by ? `by ${by}` : undefined} />;
 }
 
 export function Technique({ id }: { id: string | undefined }) {

@@ -37,7 +37,7 @@ export default function Alert() {
           </>
         )}
       >
-        {a && <span className="rd-row-labels"><SeverityLabel of={a.severity} /> <StatusLabel of={a.status} by={a.status_by} /> <EffectLabel of={a.verdict} /> <Technique id={a.verdict.technique} /></span>}
+        {a && <span className="rd-row-labels"><SeverityLabel of={a.severity} /> <StatusLabel of={a.status} by={a.status_by} whole /> <EffectLabel of={a.verdict} /> <Technique id={a.verdict.technique} /></span>}
       </Head>
       <PageSection isFilled>
         <Answer of={alert} act="Read the alert">
@@ -66,7 +66,7 @@ function Detail({ of: a }: { of: Data }) {
           ['Node', a.node],
           ['First seen', <Time at={a.first} />],
           ['Last seen', <Time at={a.time} />],
-          ['Events like this', <Link to={`/events?workload=${encodeURIComponent(a.workload.id)}&kind=${a.kind}&q=${encodeURIComponent(a.process?.path ?? '')}`}>{count(a.count)}</Link>],
+          ['Events like this', <Link to={`/events?show=all&workload=${encodeURIComponent(a.workload.id)}&kind=${a.kind}&q=${encodeURIComponent(a.process?.path ?? '')}`}>{count(a.count)}</Link>],
           ['Rule', <RuleName of={a.verdict.rule} />],
           ['Incident', a.incident && <Link to={incidentPath(a.incident)}>{a.incident}</Link>],
           ['Latest event', <Link to={eventPath(a.event)}>{a.event}</Link>],

@@ -31,7 +31,7 @@ export default function Incident() {
         crumbs={<Crumbs to="/incidents" list="Incidents" here={id} />}
         actions={i && <Triage status={i.status} busy={triage.isPending} move={(status) => triage.mutate({ id, status })} />}
       >
-        {i && <span className="rd-row-labels"><SeverityLabel of={i.severity} /> <StatusLabel of={i.status} by={i.status_by} /> {list(i.techniques).map((t) => <Technique key={t} id={t} />)}</span>}
+        {i && <span className="rd-row-labels"><SeverityLabel of={i.severity} /> <StatusLabel of={i.status} by={i.status_by} whole /> {list(i.techniques).map((t) => <Technique key={t} id={t} />)}</span>}
       </Head>
       <PageSection isFilled>
         <Answer of={incident} act="Read the incident">
@@ -61,7 +61,7 @@ function Story({ of: i }: { of: Data }) {
             ['Began', <Time at={i.first} />],
             ['Last alert', <Time at={i.time} />],
             ['Behind it', `${plural(list(i.alerts).length, 'alert')}, ${plural(i.count, 'event')}`],
-            ['Everything of this workload', <Link to={`/events?workload=${encodeURIComponent(i.workload.id)}`}>Events</Link>],
+            ['Everything of this workload', <Link to={`/events?show=all&workload=${encodeURIComponent(i.workload.id)}`}>Events</Link>],
           ]} />
         </Panel>
       </div>

@@ -2,23 +2,34 @@ import { Link } from 'react-router';
 import { useAlerts, useEvents } from '../../api/hooks';
 import type { Workload } from '../../api/types';
 import { Answer } from '../../parts/Answer';
+import { useFilters } from '../../parts/filters';
 import { More } from '../../parts/More';
 import { Nothing } from '../../parts/Nothing';
 import { AlertTable } from '../alerts/AlertTable';
 import { EventTable } from '../events/EventTable';
+import { Hidden, listsAll, ShownToggle } from '../events/Shown';
 
 export function WorkloadEvents({ of: w }: { of: Workload }) {
-  const events = useEvents({ workload: w.workload.id });
+  const filters = useFilters();
+  const all = listsAll(filters);
+  const picked = { workload: w.workload.id };
+  const events = useEvents(all ? picked : { ...picked, notable: true });
   return (
-    <Answer of={{ ...events, data: events.items }} act="List events">
-      {(items) => items.length === 0 ? <Nothing what="events of this workload" /> : (
-        <>
-          <p><Link to={`/events?workload=${encodeURIComponent(w.workload.id)}`}>Search and filter these</Link></p>
-          <EventTable events={items} alone />
-          <More of={events} />
-        </>
-      )}
-    </Answer>
+    <div className="rd-stack">
+      <div className="rd-spread">
+        <Link to={`/events?workload=${encodeURIComponent(w.workload.id)}${all ? '&show=all' : ''}`}>Search and filter these</Link>
+        <ShownToggle filters={filters} />
+      </div>
+      <Hidden filters={filters} picked={picked} listed={events.total} />
+      <Answer of={{ ...events, data: events.items }} act="List events">
+        {(items) => items.length === 0 ? <Nothing what={all ? 'events of this workload' : 'noteworthy events of this workload'}>It did nothing outside its profile.</Nothing> : (
+          <>
+            <EventTable events={items} alone />
+            <More of={events} />
+          </>
+        )}
+      </Answer>
+    </div>
   );
 }
 
