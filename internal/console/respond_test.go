@@ -9,6 +9,7 @@ import (
 
 	"redoubt.dev/redoubt/internal/api"
 	"redoubt.dev/redoubt/internal/guard"
+	"redoubt.dev/redoubt/internal/identity"
 	"redoubt.dev/redoubt/internal/link"
 	"redoubt.dev/redoubt/internal/profile"
 	"redoubt.dev/redoubt/internal/redoubt"
@@ -241,6 +242,53 @@ func TestD17_TriageCarriesToTheAlertsOfAnIncident(t *testing.T) {
 	long := r.ask(http.MethodPatch, "/api/v1/alerts/a1", api.TriageRequest{Comment: strings.Repeat("x", maxComment+1)})
 	if long.StatusCode != http.StatusUnprocessableEntity {
 		t.Errorf("an endless comment: %d", long.StatusCode)
+	}
+}
+
+func TestD17_ManyAlertsAreAcknowledgedCommentedAndResolved(t *testing.T) {
+	r := newRig(t)
+	r.push(r.running(web))
+	third := r.netstat()
+	p := *third.Process
+	p.Path, p.Args = "/usr/bin/curl", []string{"curl", "http://example.net"}
+	third.Process = &p
+	r.push(link1(r.netstat(), r.ps(), third))
+	statuses := func() (s string) {
+		for _, a := range get[api.Page[redoubt.Alert]](r, "/api/v1/alerts").Items {
+			s += a.ID + " " + string(a.Status) + " " + a.StatusBy + "; "
+		}
+		return s
+	}
+	patch := func(id string, t api.TriageRequest) answered {
+		return r.ask(http.MethodPatch, "/api/v1/alerts/"+id, t, bearer(r.as(identity.Operator)))
+	}
+	for _, id := range []string{"a1", "a2"} { // the UI's bulk change is one request each
+		if a := patch(id, api.TriageRequest{Status: redoubt.Acknowledged, Comment: "looking into it"}); a.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %d %s", id, a.StatusCode, a.body)
+		}
+	}
+	who := get[redoubt.Alert](r, "/api/v1/alerts/a1").StatusBy
+	if got, want := statuses(), "a3 open ; a2 acknowledged "+who+"; a1 acknowledged "+who+"; "; got != want || who == "" {
+		t.Errorf("%s, want %s", got, want)
+	}
+	r.push(link1(r.netstat())) // seen again, what was acknowledged stays so and loses no remark
+	a := get[redoubt.Alert](r, "/api/v1/alerts/a1")
+	if a.Status != redoubt.Acknowledged || a.Count != 2 || len(a.Comments) != 1 || a.Comments[0].Text != "looking into it" || a.Comments[0].Author != who || a.Comments[0].Time.IsZero() {
+		t.Errorf("the alert is %+v", a)
+	}
+	for _, id := range []string{"a1", "a2", "a3"} {
+		patch(id, api.TriageRequest{Status: redoubt.Resolved})
+	}
+	if open := get[api.Page[redoubt.Alert]](r, "/api/v1/alerts?status=open"); len(open.Items) != 0 {
+		t.Errorf("still open: %+v", open.Items)
+	}
+	if lines := get[api.Page[api.AuditEntry]](r, "/api/v1/audit?q=alert.triage"); len(lines.Items) != 5 {
+		t.Errorf("%d lines in the trail, want 5", len(lines.Items))
+	}
+	for what, bad := range map[string]api.TriageRequest{"nothing": {}, "blank": {Comment: " \n"}, "long": {Comment: strings.Repeat("x", maxComment+1)}, "status": {Status: "closed"}} {
+		if a := patch("a1", bad); a.StatusCode != http.StatusUnprocessableEntity {
+			t.Errorf("%s: %d %s", what, a.StatusCode, a.body)
+		}
 	}
 }
 

@@ -141,6 +141,61 @@ func TestD4_CSVIsHarmlessAndWhole(t *testing.T) {
 	}
 }
 
+// An export holds what the list of the same address shows.
+func TestD4_ExportAndListTakeTheSameFilters(t *testing.T) {
+	r := newRig(t)
+	db := redoubt.WorkloadRef{ID: "docker/shop/db", Kind: redoubt.KindContainer, Name: "shop-db-1", Container: strings.Repeat("d", 64), Image: "postgres:16"}
+	r.push(r.running(web, db))
+	dbps := r.ps()
+	dbps.Workload = db
+	r.push(link1(r.netstat(), r.ps(), dbps, connection(redoubt.EventConnect, db, "93.184.216.34:443", "")))
+	must[redoubt.Alert](r, http.MethodPatch, "/api/v1/alerts/a2", api.TriageRequest{Status: redoubt.Resolved})
+	for query, want := range map[string]string{
+		"events?":                                "e4 e3 e2 e1",
+		"events?workload=docker%2Fshop%2Fdb":     "e4 e3",
+		"events?notable=true":                    "e3 e2 e1",
+		"events?notable=true&workload=shop-db-1": "e3",
+		"events?kind=connect":                    "e4",
+		"events?q=netstat&novel=true":            "e1",
+		"events?since=1h&effect=alert&q=shop-db": "e3",
+		"alerts?":                                "a3 a2 a1",
+		"alerts?status=resolved":                 "a2",
+		"alerts?status=open&workload=shop-web-1": "a1",
+		"alerts?severity=critical":               "",
+		"alerts?q=netstat&incident=i1":           "a1",
+		"incidents?workload=shop-db-1":           "i2",
+		"incidents?status=open":                  "i2 i1",
+	} {
+		list, filter, _ := strings.Cut(query, "?")
+		var shown, written []string
+		for _, item := range get[api.Page[struct{ ID string }]](r, "/api/v1/"+query).Items {
+			shown = append(shown, item.ID)
+		}
+		a := r.ask(http.MethodGet, "/api/v1/"+list+".csv?"+filter, nil)
+		rows, err := csv.NewReader(strings.NewReader(string(a.body))).ReadAll()
+		if err != nil || len(rows) == 0 || rows[0][0] != "id" {
+			t.Fatalf("%s: %d %s, %v", query, a.StatusCode, a.body, err)
+		}
+		for _, row := range rows[1:] {
+			written = append(written, row[0])
+		}
+		if got := strings.Join(shown, " "); got != want || !slices.Equal(shown, written) {
+			t.Errorf("%s lists %q and exports %q, want %q", query, shown, written, want)
+		}
+	}
+}
+
+func TestEventsSayHowManyThereAreWhereThatIsCheap(t *testing.T) {
+	r := newRig(t)
+	r.push(r.running(web))
+	r.push(link1(r.netstat(), connection(redoubt.EventConnect, web, "93.184.216.34:443", ""), connection(redoubt.EventConnect, web, "93.184.216.34:444", "")))
+	for query, want := range map[string]int{"": 3, "?limit=1": 3, "?notable=true": 1, "?workload=docker%2Fshop%2Fweb&kind=connect": 2, "?q=netstat": 0, "?since=1h": 0} {
+		if p := get[api.Page[redoubt.Event]](r, "/api/v1/events"+query); p.Total != want {
+			t.Errorf("events%s are %d in all, want %d", query, p.Total, want)
+		}
+	}
+}
+
 func TestHarmless(t *testing.T) {
 	for in, want := range map[string]string{
 		"nginx": "nginx", "": "", "=1": "'=1", "+1": "'+1", "-1": "'-1", "@x": "'@x", "\t=1": "' =1", "\r\n=1": "'  =1", "|x": "'|x", "a=b": "a=b", "%x": "'%x",
@@ -161,7 +216,7 @@ func TestListsFilterAndPage(t *testing.T) {
 	for path, want := range map[string]int{
 		"workloads": 3, "workloads?kind=service": 1, "workloads?q=POSTGRES": 1, "workloads?workload=docker/shop/db": 1, "workloads?state=observing": 0, "workloads?running=false": 0, "workloads?since=1m": 3, "workloads?until=1m": 0,
 		"profiles": 3, "profiles?q=sshd": 1, "profiles?workload=shop-db-1": 1, "profiles?state=enforcing": 0,
-		"events": 2, "events?workload=shop-db-1": 1, "events?kind=exec": 1, "events?novel=true": 1, "events?effect=alert": 1, "events?q=netstat": 1, "events?node=n2": 0, "events?since=2025-11-24T12:00:00Z": 2, "events?until=2025-11-24T12:00:00Z": 0,
+		"events": 2, "events?workload=shop-db-1": 1, "events?kind=exec": 1, "events?novel=true": 1, "events?notable=true": 1, "events?notable=false": 2, "events?effect=alert": 1, "events?q=netstat": 1, "events?node=n2": 0, "events?since=2025-11-24T12:00:00Z": 2, "events?until=2025-11-24T12:00:00Z": 0,
 		"alerts": 1, "alerts?severity=critical": 0, "alerts?severity=low": 1, "alerts?kind=listen": 0, "alerts?q=NETSTAT": 1, "alerts?incident=i1": 1, "alerts?incident=i2": 0,
 		"incidents?status=open": 1, "nodes": 1,
 	} {
@@ -170,7 +225,7 @@ func TestListsFilterAndPage(t *testing.T) {
 		}
 	}
 	for path, name := range map[string]string{
-		"events?since=yesterday": "since", "events?kind=exce": "kind", "events?limit=0": "limit", "events?limit=1001": "limit", "events?novle=true": "novle", "events?until=2026-13-01T00:00:00Z": "until",
+		"events?since=yesterday": "since", "events?kind=exce": "kind", "events?limit=0": "limit", "events?limit=1001": "limit", "events?novle=true": "novle", "events?notable=1": "notable", "events?until=2026-13-01T00:00:00Z": "until",
 		"events?since=1h&until=2h": "until", "events?cursor=!!": "cursor", "alerts?status=close": "status", "workloads?cursor=zzz": "cursor", "workloads?since=-1h": "since", "audit?since=x": "since", "stream?types=evnt": "types", "policies?cursor=x": "cursor",
 	} {
 		a := r.ask(http.MethodGet, "/api/v1/"+path, nil)
