@@ -114,6 +114,14 @@ type step struct {
 	rule   *rule
 }
 
+// Equal says whether two overlays of one Set hold the same rules.
+func (o *Overlay) Equal(other *Overlay) bool {
+	if o == nil || other == nil {
+		return (o == nil || len(o.rules) == 0) && (other == nil || len(other.rules) == 0)
+	}
+	return slices.Equal(o.rules, other.rules)
+}
+
 // Hit is a rule that answered.
 type Hit struct {
 	Policy  string
