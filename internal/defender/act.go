@@ -131,7 +131,7 @@ func (d *Defender) reorder(orders []link.Order) {
 	for _, o := range orders {
 		d.orders[o.Instance] = o
 	}
-	for _, t := range d.tenants {
+	for t := range d.all() {
 		for _, l := range t.lives {
 			if _, was := before[l.workload.Instance()]; was {
 				if _, is := d.orders[l.workload.Instance()]; !is {

@@ -67,8 +67,9 @@ type Defender struct {
 	parked    parking
 
 	mu       sync.Mutex
-	tenants  map[redoubt.WorkloadID]*tenant
-	slots    map[redoubt.WorkloadID]sensor.Slot
+	tenants  map[redoubt.WorkloadID][]*tenant
+	homes    map[string]*tenant // by instance
+	slots    sensor.Slot        // given out so far
 	policies *policy.Set
 	inForce  time.Time // since when policies and states are what they are
 	desired  *link.Desired
@@ -93,8 +94,8 @@ func New(cfg Config) *Defender {
 		processes: newProcesses(),
 		strangers: map[uint64]bool{},
 		parked:    parking{waiting: map[uint64][]*sensor.Sighting{}},
-		tenants:   map[redoubt.WorkloadID]*tenant{},
-		slots:     map[redoubt.WorkloadID]sensor.Slot{},
+		tenants:   map[redoubt.WorkloadID][]*tenant{},
+		homes:     map[string]*tenant{},
 		orders:    map[string]link.Order{},
 	}
 	d.outbox = link.NewOutbox(link.OutboxConfig{Spool: cfg.Spool, Console: cfg.Console, Node: cfg.Node, Log: cfg.Log})
@@ -155,7 +156,7 @@ func (d *Defender) changed(ctx context.Context, c workload.Change) {
 	if !c.Gone {
 		d.welcome(&c.Workload)
 		d.mu.Lock()
-		d.prepare(d.tenantOf(&c.Workload), &c.Workload)
+		d.prepare(&c.Workload)
 		d.mu.Unlock()
 	}
 	select {

@@ -81,29 +81,32 @@ func (d *Defender) watch(ctx context.Context) error {
 func (d *Defender) adopt(want *link.Desired) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	var moved []*redoubt.Workload
 	before := d.desired
 	d.desired = want
 	if before == nil || !same(before.Policies, want.Policies) {
 		d.policies, d.inForce = policy.NewSet(want.Policies), time.Now()
-		for _, t := range d.tenants {
-			t.overlaid(d.overlayOf(t))
-		}
+		moved = d.reassign()
 	}
 	for i := range want.Profiles {
 		p := &want.Profiles[i]
-		t := d.tenants[p.Workload]
-		if t == nil || t.revision == p.Revision {
-			continue
+		for _, t := range d.tenants[p.Workload] {
+			if t.revision == p.Revision {
+				continue
+			}
+			if t.state != p.State {
+				d.inForce = time.Now()
+			}
+			t.rebase(p)
 		}
-		if t.state != p.State {
-			d.inForce = time.Now()
-		}
-		t.rebase(p)
 	}
-	for _, t := range d.tenants {
+	for t := range d.all() {
 		if t.stale {
 			d.retune(t)
 		}
+	}
+	for _, w := range moved {
+		d.settle(d.tenantOf(w), w)
 	}
 	d.reorder(want.Orders)
 }

@@ -70,7 +70,7 @@ func (d *Defender) forgetAnswers() {
 		return
 	}
 	d.warn("file gate keeps old answers", errors.Join(d.cfg.Gate.Forget(), d.cfg.Gate.AllowOpens()))
-	for _, t := range d.tenants {
+	for t := range d.all() {
 		denied := t.denied(d)
 		for _, l := range t.lives {
 			d.denyOpens(l, denied)
@@ -153,11 +153,7 @@ func (d *Defender) answer(ctx context.Context, q permit.Question) permit.Answer 
 		file.Error = err.Error()
 	}
 	d.mu.Lock()
-	t := d.tenants[w.ID]
-	if t == nil {
-		d.mu.Unlock()
-		return permit.Answer{Allow: true}
-	}
+	t := d.tenantOf(w)
 	subject, slot := t.subject(d), t.slot
 	d.mu.Unlock()
 	answer := kernel.DecideOpen(subject, kernel.Opening{Path: q.Path, Digest: file.Digest, Origin: file.Origin, Exec: q.Exec})

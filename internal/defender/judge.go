@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"redoubt.dev/redoubt/internal/guard"
-	"redoubt.dev/redoubt/internal/policy"
 	"redoubt.dev/redoubt/internal/profile"
 	"redoubt.dev/redoubt/internal/redoubt"
 	"redoubt.dev/redoubt/internal/sensor"
@@ -165,49 +164,6 @@ func (d *Defender) context(t *tenant, l *life, ev *redoubt.Event) guard.Context 
 	return c
 }
 
-// tenantOf returns a workload's tenant, making it at first sight. The lock is
-// held.
-func (d *Defender) tenantOf(w *redoubt.Workload) *tenant {
-	if t := d.tenants[w.ID]; t != nil {
-		t.ref = w.WorkloadRef
-		return t
-	}
-	t := newTenant(w.WorkloadRef, d.slotOf(w.ID), d.profileOf(w.ID))
-	t.instances[w.Instance()] = w
-	t.overlaid(d.overlayOf(t))
-	d.tenants[w.ID] = t
-	return t
-}
-
-// overlayOf returns the policy rules for a workload. The lock is held.
-func (d *Defender) overlayOf(t *tenant) *policy.Overlay {
-	var labels map[string]string
-	if w := t.instances[instanceOf(t.ref)]; w != nil {
-		labels = w.Labels
-	}
-	return d.policies.Overlay(t.ref, labels, d.cfg.Node)
-}
-
-func instanceOf(ref redoubt.WorkloadRef) string {
-	w := redoubt.Workload{WorkloadRef: ref}
-	return w.Instance()
-}
-
-// slotOf returns the kernel's number for a workload; 0, which has no rules,
-// when all are taken. The lock is held.
-func (d *Defender) slotOf(id redoubt.WorkloadID) sensor.Slot {
-	if s, ok := d.slots[id]; ok {
-		return s
-	}
-	if len(d.slots) >= sensor.MaxSlots-1 {
-		d.log.Error("kernel slots used up", "workload", string(id))
-		return 0
-	}
-	s := sensor.Slot(len(d.slots) + 1)
-	d.slots[id] = s
-	return s
-}
-
 // profileOf returns the console's profile of a workload, or a new one.
 func (d *Defender) profileOf(id redoubt.WorkloadID) *profile.Profile {
 	if d.desired != nil {
@@ -225,7 +181,7 @@ func (d *Defender) tally(now time.Time) {
 	tallies := d.cfg.Sensor.AllTallies()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, t := range d.tenants {
+	for t := range d.all() {
 		d.closeLate(t)
 		for _, n := range tallies[t.slot] {
 			if id, ok := t.bound[keyOf(n)]; ok {
@@ -252,7 +208,7 @@ func (d *Defender) closeLate(t *tenant) {
 func (d *Defender) sendGrowth() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, t := range d.tenants {
+	for t := range d.all() {
 		if !t.urgent && time.Since(t.told) < countEvery {
 			continue
 		}
@@ -273,7 +229,7 @@ func (d *Defender) lived(c *workload.Change) {
 	switch {
 	case c.Gone || !w.Running:
 		if c.Gone {
-			delete(t.instances, w.Instance())
+			d.leave(t, w)
 		}
 		if l == nil {
 			break

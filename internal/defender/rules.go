@@ -172,27 +172,26 @@ func (d *Defender) addressesOf(pattern string) []netip.Addr {
 // settle binds an instance's cgroup to its workload's slot: by id where it is
 // there, by name where it is still to come, so that the kernel knows whose it
 // is before the first exec. The lock is held.
-func (d *Defender) settle(w *redoubt.Workload) {
-	slot := d.slotOf(w.ID)
-	if slot == 0 {
+func (d *Defender) settle(t *tenant, w *redoubt.Workload) {
+	if t.slot == 0 {
 		return
 	}
 	var err error
 	switch {
 	case w.CgroupID != 0:
-		err = d.cfg.Sensor.Assign(w.CgroupID, slot)
+		err = d.cfg.Sensor.Assign(w.CgroupID, t.slot)
 	case w.Container != "":
-		err = errors.Join(d.cfg.Sensor.AssignName(w.Container, slot), d.cfg.Sensor.AssignName("docker-"+w.Container+".scope", slot))
+		err = errors.Join(d.cfg.Sensor.AssignName(w.Container, t.slot), d.cfg.Sensor.AssignName("docker-"+w.Container+".scope", t.slot))
 	}
 	d.warn("cgroup not bound to its workload", err)
 }
 
 // prepare puts an instance under its workload's rules and orders, if possible
 // before it runs. The lock is held.
-func (d *Defender) prepare(t *tenant, w *redoubt.Workload) {
-	_, had := t.instances[w.Instance()]
-	t.instances[w.Instance()] = w
-	d.settle(w)
+func (d *Defender) prepare(w *redoubt.Workload) {
+	_, had := d.homes[w.Instance()]
+	t := d.lodge(w)
+	d.settle(t, w)
 	if t.stale || !had && t.strict() {
 		d.retune(t)
 	}

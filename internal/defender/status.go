@@ -109,7 +109,7 @@ func (d *Defender) ruleGaps() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var gaps []string
-	for _, t := range d.tenants {
+	for t := range d.all() {
 		gaps = append(gaps, t.gaps...)
 	}
 	slices.Sort(gaps)

@@ -1,6 +1,7 @@
 package defender
 
 import (
+	"slices"
 	"time"
 
 	"redoubt.dev/redoubt/internal/guard"
@@ -15,8 +16,9 @@ import (
 // starting; it ends sooner, when it listens.
 const startPhase = 10 * time.Second
 
-// tenant is one workload on this node: its slot in the kernel, its profile as
-// this node has it, and its running instances. The defender's lock guards it.
+// tenant is one workload on this node, as far as the same policy rules hold for
+// its instances: its slot in the kernel, its profile as this node has it, and
+// its running instances. The defender's lock guards it.
 type tenant struct {
 	ref       redoubt.WorkloadRef // of the instance seen last
 	slot      sensor.Slot
@@ -138,12 +140,11 @@ func (t *tenant) context(l *life, at time.Time) guard.Context {
 // serves notes that an instance listens with this program.
 func (t *tenant) serves(l *life, path string) {
 	l.listening = true
-	for _, s := range t.servers {
-		if s == path {
-			return
-		}
-	}
-	if len(t.servers) < 64 { // more would say nothing new
+	t.serve(path)
+}
+
+func (t *tenant) serve(path string) {
+	if len(t.servers) < 64 && !slices.Contains(t.servers, path) { // more would say nothing new
 		t.servers = append(t.servers, path)
 	}
 }
