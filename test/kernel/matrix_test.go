@@ -37,7 +37,7 @@ var maySkip = map[string]string{
 	"permit/TestWatchBeforeStartSeesTheFirstExec":                "no engine",
 }
 
-func TestDebianCloudKernel(t *testing.T) {
+func TestX10_DebianCloudKernel(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots a virtual machine; run without -short")
 	}
