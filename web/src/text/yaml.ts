@@ -22,7 +22,7 @@ function scalar(v: Value): string {
   if (Array.isArray(v)) return '[]';
   if (typeof v === 'object') return v === null ? 'null' : '{}';
   if (typeof v !== 'string') return String(v);
-  const plain = /^[A-Za-z/_][\w./ -]*$/.test(v) && !/ $/.test(v) && !/^(true|false|yes|no|on|off|null|y|n)$/i.test(v);
+  const plain = /^-{0,2}[A-Za-z/_][\w./ -]*$/.test(v) && !/ $/.test(v) && !/^(true|false|yes|no|on|off|null|y|n)$/i.test(v);
   return plain ? v : JSON.stringify(v);
 }
 

@@ -31,8 +31,8 @@ export function History({ name, now, restored }: { name: string; now?: number | 
                     <Td dataLabel="By">{r.author}</Td>
                     <Td>
                       <span className="rd-actions">
-                        <Button variant="link" isInline aria-expanded={open === r.revision} onClick={() => setOpen(open === r.revision ? undefined : r.revision)} aria-label={`Changes of revision ${r.revision}`}>{open === r.revision ? 'Hide changes' : 'Show changes'}</Button>
-                        {may && r.revision !== now && <Button variant="link" isInline onClick={() => setBack(r)} aria-label={`Restore revision ${r.revision}`}>Restore this…</Button>}
+                        <Button variant="link" isInline aria-expanded={open === r.revision} onClick={() => setOpen(open === r.revision ? undefined : r.revision)} aria-label={`${open === r.revision ? 'Hide' : 'Show'} changes of revision ${r.revision}`}>{open === r.revision ? 'Hide changes' : 'Show changes'}</Button>
+                        {may && r.revision !== now && <Button variant="link" isInline onClick={() => setBack(r)} aria-label={`Restore this… revision ${r.revision}`}>Restore this…</Button>}
                       </span>
                     </Td>
                   </Tr>
