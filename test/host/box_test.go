@@ -65,7 +65,9 @@ func needHost(t *testing.T) {
 	}
 }
 
-// needDocker skips without an engine and returns the nginx test image.
+// needDocker skips without an engine and returns the nginx test image, under a
+// name of this package's own: another redoubt on this machine may have policies
+// for the usual one.
 func needDocker(t *testing.T) string {
 	t.Helper()
 	needHost(t)
@@ -76,7 +78,9 @@ func needDocker(t *testing.T) string {
 	if err != nil {
 		t.Fatalf("build nginx image: %v", err)
 	}
-	return strings.TrimSpace(string(out))
+	const own = "rdt-host-nginx:1"
+	docker(t, "tag", strings.TrimSpace(string(out)), own)
+	return own
 }
 
 // box is one running `redoubt up`, or `redoubt console`.
@@ -163,6 +167,21 @@ func (b *box) start() {
 	case <-time.After(30 * time.Second):
 		b.t.Fatalf("redoubt %s printed no address within 30 s:\n%s", b.role, b.log)
 	}
+}
+
+var setupLink = regexp.MustCompile(`setup\?token=(\S+)\n`)
+
+// setupLink waits for the one-time link and returns its token.
+func (b *box) setupLink() string {
+	b.t.Helper()
+	for range 100 {
+		if m := setupLink.FindStringSubmatch(b.log.String()); m != nil {
+			return m[1]
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	b.t.Fatalf("no set-up link was printed:\n%s", b.log)
+	return ""
 }
 
 func (b *box) stop() {

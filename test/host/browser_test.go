@@ -3,7 +3,6 @@ package host
 import (
 	"os"
 	"os/exec"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -26,13 +25,9 @@ func TestD19_D21_PagesInABrowser(t *testing.T) {
 	waitServed(t, addressOf(t, "rdt-browser"))
 	b := up(t)
 	b.find(10*time.Second, "workloads", nil, func(o *object) bool { return o.Workload.Container == id })
-	setup := regexp.MustCompile(`setup\?token=(\S+)`).FindStringSubmatch(b.log.String())
-	if setup == nil {
-		t.Fatalf("no set-up link was printed:\n%s", b.log)
-	}
 	cmd := exec.CommandContext(t.Context(), "node", "--test", "test/ui.test.mjs")
 	cmd.Dir = "../../web"
-	cmd.Env = append(os.Environ(), "REDOUBT_URL="+b.url, "REDOUBT_SETUP_TOKEN="+setup[1], "REDOUBT_ATTACK=docker exec rdt-browser netstat -tln")
+	cmd.Env = append(os.Environ(), "REDOUBT_URL="+b.url, "REDOUBT_SETUP_TOKEN="+b.setupLink(), "REDOUBT_ATTACK=docker exec rdt-browser netstat -tln")
 	out, err := cmd.CombinedOutput()
 	for line := range strings.Lines(string(out)) {
 		if strings.HasPrefix(line, "ok ") || strings.HasPrefix(line, "✔") || strings.Contains(line, "SKIP") {

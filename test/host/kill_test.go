@@ -86,7 +86,7 @@ func TestX8_KilledAtAnyMomentNothingAcknowledgedIsLostOrDoubled(t *testing.T) {
 				t.Errorf("%s: killed, %v of events are missing: from %d on", prefix, lost, first)
 			}
 		}
-		if got := len(b.profile("docker/redoubt-nginx").Entries); got < entries {
+		if got := len(b.profile("docker/rdt-host-nginx").Entries); got < entries {
 			t.Errorf("%s: the profile shrank from %d to %d entries", prefix, entries, got)
 		} else {
 			entries = got

@@ -201,6 +201,16 @@ spec:
 	b.find(2*time.Second, "alerts", []string{"--workload", "rdt-from"}, func(o *object) bool {
 		return o.Kind == "connect" && o.Verdict.Effect == "prevent" && o.Verdict.Enforced == "cgroup-connect"
 	})
+	// Its replica shares image and profile, but not the policy.
+	from := addressOf(t, "rdt-from")
+	if out, code := tryDocker(t, "exec", "rdt-to", "curl", "-sS", "--max-time", "3", "-o", "/dev/null", "http://"+from+"/"); code != 0 {
+		t.Errorf("the replica, for which there is no policy, is refused too: %s", out)
+	}
+	b.must("delete", "policy", "no-web")
+	time.Sleep(time.Second)
+	if out := try(); !strings.Contains(out, "200") {
+		t.Errorf("still refused after its policy is gone: %s", out)
+	}
 	if err := served(to); err != nil {
 		t.Errorf("others are cut too: %v", err)
 	}
