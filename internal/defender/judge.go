@@ -179,9 +179,14 @@ func (d *Defender) profileOf(id redoubt.WorkloadID) *profile.Profile {
 // tally adds what the kernel counted to the profiles.
 func (d *Defender) tally(now time.Time) {
 	tallies := d.cfg.Sensor.AllTallies()
+	here := map[string]bool{}
+	for _, w := range d.registry.List() {
+		here[w.Instance()] = true
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for t := range d.all() {
+		t.bury(here, now)
 		d.closeLate(t)
 		for _, n := range tallies[t.slot] {
 			if id, ok := t.bound[keyOf(n)]; ok {

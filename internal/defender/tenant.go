@@ -125,6 +125,16 @@ func (t *tenant) life(w *redoubt.Workload, now time.Time) *life {
 	return l
 }
 
+// bury forgets lives that a late event of an instance already gone has opened
+// again. A young one may only not have been told of yet.
+func (t *tenant) bury(here map[string]bool, now time.Time) {
+	for instance, l := range t.lives {
+		if !here[instance] && now.Sub(l.since) > time.Minute {
+			delete(t.lives, instance)
+		}
+	}
+}
+
 // context is what guard needs to know beyond the event.
 func (t *tenant) context(l *life, at time.Time) guard.Context {
 	starting := !l.adopted && !l.listening && at.Sub(l.since) < startPhase
