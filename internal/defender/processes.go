@@ -72,7 +72,8 @@ func (t *processes) parentOf(s *sensor.Sighting) *redoubt.Process {
 		return parent
 	}
 	now := &s.Ancestors[0]
-	if t.runs(now) {
+	// One that is ending has let go of its program, and nobody can tell.
+	if now.File == (redoubt.FileKey{}) || t.runs(now) {
 		return parent
 	}
 	t.forget(s.Parent)
