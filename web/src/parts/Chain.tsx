@@ -18,10 +18,11 @@ export function Chain({ of }: { of: Process | undefined }) {
 function Step({ of: p, depth, last }: { of: Process; depth: number; last: boolean }) {
   const text = command(p);
   const most = last ? 300 : 34; // those above only say where it came from
+  const brief = last || text.length <= most ? shorten(text, most) : `${shorten(escapeText(p.path), 60)} …`;
   return (
     <li className={`rd-chain-step rd-in-${Math.min(depth, 8)}${last ? ' rd-chain-last' : ''}`} aria-current={last || undefined}>
       <div>
-        <code className="rd-raw" title={text.length > most ? text.slice(0, 4000) : undefined}>{p.path ? shorten(text, most) : 'a program that had ended before it was looked at'}</code>
+        <code className="rd-raw" title={text.length > most ? text.slice(0, 4000) : undefined}>{p.path ? brief : 'a program that had ended before it was looked at'}</code>
         <span className="rd-chain-notes">
           {p.pid > 0 && <span>pid {p.pid}</span>}
           {last && <span>uid {p.uid}</span>}
