@@ -164,11 +164,11 @@ test('D4 filters live in the address, and the export takes them', { skip: missin
   assert.match(await csv.getAttribute('href'), /notable=true/);
   await toggle.getByRole('button', { name: 'All' }).click();
   await page.waitForURL(/show=all/);
-  await page.locator('a[download][href="/api/v1/events.csv"]').waitFor();
+  assert.doesNotMatch(await csv.getAttribute('href'), /notable|show/);
   await page.getByLabel('Any kind').selectOption('exec');
   await page.getByRole('textbox', { name: 'Search events' }).fill('=never here');
   await page.waitForURL(/kind=exec.*q=|q=.*kind=exec/);
-  await page.locator('a[download][href*="kind=exec"][href*="never"]').waitFor();
+  assert.match(await csv.getAttribute('href'), /events\.csv\?.*kind=exec/);
 
   // The same address shows the same elsewhere.
   const link = page.url();
@@ -184,7 +184,6 @@ test('D4 filters live in the address, and the export takes them', { skip: missin
   await visit(page, '/alerts');
   await Promise.all([asked('severity=medium'), page.getByLabel('Any severity').selectOption('medium')]);
   await page.waitForURL(/severity=medium/);
-  await page.locator('a[download][href*="severity=medium"]').waitFor();
   const started = page.waitForEvent('download');
   await page.getByRole('link', { name: 'CSV' }).click();
   const file = await started;
