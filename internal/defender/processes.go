@@ -72,8 +72,9 @@ func (t *processes) parentOf(s *sensor.Sighting) *redoubt.Process {
 		return parent
 	}
 	now := &s.Ancestors[0]
-	// One that is ending has let go of its program, and nobody can tell.
-	if now.File == (redoubt.FileKey{}) || t.runs(now) {
+	// One that is ending has let go of its program: nobody can tell whether it
+	// still was what is remembered.
+	if now.File == (redoubt.FileKey{}) && parent != nil || t.runs(now) {
 		return parent
 	}
 	t.forget(s.Parent)

@@ -65,6 +65,9 @@ func TestR19_ParentThatWasOnlyCountedIsNotTakenForWhatItWas(t *testing.T) {
 	if p := ran(42, 12, "/bin/id", 52, sensor.Ancestor{PID: 12}); p.Parent == nil || p.Parent.Path != "/entrypoint.sh" {
 		t.Errorf("an ending parent is %+v, want what was remembered", p.Parent)
 	}
+	if p := ran(43, 38, "/bin/id", 52, sensor.Ancestor{PID: 38, Name: "ending"}); p.Parent == nil || p.Parent.Path != "ending" {
+		t.Errorf("an ending parent nobody saw is %+v, want its bare name", p.Parent)
+	}
 	if p := ran(40, 39, "/bin/id", 52, sensor.Ancestor{PID: 39, File: key(99), Name: "gone"}); p.Parent == nil || p.Parent.Path != "gone" {
 		t.Errorf("a parent nobody saw is %+v, want its bare name", p.Parent)
 	}
