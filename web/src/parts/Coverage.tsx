@@ -21,7 +21,7 @@ export function CoverageBar({ of: c, label }: { of: ProfileCoverage; label?: str
 export function covered(c: ProfileCoverage): string {
   if (c.units === 0) return 'nothing observed yet';
   const text = `${percent(c.share)} covered after ${plural(c.units, 'observation')}`;
-  return c.share - c.lower < 0.05 ? text : `${text}, only ${percent(c.lower)} certain`;
+  return c.share - c.lower < 0.05 ? text : `${text}; ${percent(c.lower)} for certain`;
 }
 
 export function Missing({ of: c }: { of: ProfileCoverage }) {

@@ -57,7 +57,12 @@ const effects: Record<Effect, Look> = {
 
 /** What was done. An effect that was wanted but not carried out says so. */
 export function EffectLabel({ of }: { of: Verdict }) {
-  if (!of.effect) return <Sign look={['grey', icon.CheckCircleIcon]} text={of.novel ? 'learned' : 'known'} />;
+  const byProfile = !of.rule || of.rule.split('/')[0] === 'profile';
+  if (!of.effect || (of.effect === 'ignore' && byProfile)) {
+    return of.novel
+      ? <Sign look={['purple', icon.GraduationCapIcon]} text="learned" title="New, and taken into the profile" />
+      : <Sign look={['grey', icon.CheckCircleIcon]} text="known" title="Within the profile" />;
+  }
   const acts = of.effect === 'prevent' || of.effect === 'block' || of.effect === 'isolate';
   if (acts && !of.enforced) {
     return <Sign look={['orange', icon.ExclamationTriangleIcon]} text={`${of.effect}: not carried out`} title="The rule wanted this, but the node could not do it. The node's page says why." />;

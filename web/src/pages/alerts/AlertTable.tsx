@@ -33,7 +33,7 @@ export function AlertTable({ alerts, by = '' }: { alerts: Alert[]; by?: AlertGro
         <Thead>
           <Tr>
             {may && <Th aria-label="Choose all" select={{ isSelected: still.length > 0 && still.length === alerts.length, onSelect: (_, on) => choose(alerts.map((a) => a.id), on) }} />}
-            <Th>Severity</Th><Th>Alert</Th><Th>Workload</Th><Th>Outcome</Th><Th>Count</Th><Th>Status</Th><Th>Last</Th>
+            <Th>Severity</Th><Th>Alert</Th><Th width={15}>Workload</Th><Th>Outcome</Th><Th>Count</Th><Th>Status</Th><Th>Last</Th>
           </Tr>
         </Thead>
         {grouped(alerts, by).map((g) => (

@@ -28,7 +28,7 @@ export function Hidden({ filters, picked, listed }: { filters: Filters; picked: 
   if (hidden === 0) return <p className="rd-sub">Nothing is hidden: none of these events is a known-good one.</p>;
   return (
     <p className="rd-sub">
-      Listed is what lies outside the profile, alarms, was stopped or lost. {hidden === undefined ? 'Known-good events are not listed.' : `${count(hidden)} known-good ${hidden === 1 ? 'event is' : 'events are'} hidden.`}{' '}
+      Listed: what was new, raised an alarm, was stopped or got lost. {hidden === undefined ? 'Known-good events are not listed.' : `${count(hidden)} known-good ${hidden === 1 ? 'event is' : 'events are'} hidden.`}{' '}
       <Button variant="link" isInline onClick={() => filters.set('show', 'all')}>Show all</Button>
     </p>
   );
