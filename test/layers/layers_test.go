@@ -20,10 +20,11 @@ const module = "redoubt.dev/redoubt/"
 // one floor do not know each other.
 var floors = [][]string{
 	{"redoubt", "fault", "log"},
-	{"policy", "profile", "sensor", "permit", "fileid", "workload", "identity", "audit"},
-	{"guard", "alert"},
-	{"store", "link", "api"},
-	{"console", "defender"},
+	{"policy", "profile", "sensor", "permit", "fileid", "workload", "identity", "audit",
+		"function", "bundle", "sandbox", "lambda", "egress", "iam", "access", "route"},
+	{"guard", "alert", "model", "waf"},
+	{"store", "link", "api", "runner"},
+	{"console", "defender", "gateway"},
 }
 
 // walls are whole dependencies that must not be reached, directly or not.
