@@ -16,6 +16,8 @@ const (
 	maxProcesses = 1 << 16 // remembered; the least recently used goes first
 	maxAncestors = 16      // of one process's chain
 	maxPaths     = 1 << 14 // of program files
+	maxEnded     = 1 << 10 // remembered though they have ended, for children that outlive them
+	maxPast      = 4       // programs a process was before, since children may date from then
 )
 
 // processes remembers who is whose parent, as far as execs and /proc tell.
@@ -27,6 +29,8 @@ type processes struct {
 	proc  string     // where procfs is mounted
 
 	paths map[redoubt.FileKey]string // of programs seen running; emptied when full
+	ended []*remembered              // a ring; next is the oldest once it is full
+	next  int
 }
 
 type remembered struct {
@@ -35,6 +39,8 @@ type remembered struct {
 	started uint64 // nanoseconds since boot; 0 where only /proc told
 
 	program redoubt.FileKey // what the kernel runs: of a script, the interpreter; zero where only /proc told
+	before  *remembered     // what this process was until its last exec
+	ended   bool
 }
 
 func newProcesses() *processes {
@@ -63,15 +69,19 @@ func (t *processes) exec(s *sensor.Sighting, owner string) *redoubt.Process {
 	return p
 }
 
-// parentOf returns who started a sighted process. What the kernel only counts
-// is not told, so that what is remembered under the parent's number may have
-// become another program since: the sighting says which file it runs now.
+// parentOf returns who forked a sighted process, as it was then: it may have
+// ended since, or become another program. What the kernel only counts is not
+// told, so that what is remembered under the parent's number may be older: the
+// sighting says which file it ran.
 func (t *processes) parentOf(s *sensor.Sighting) *redoubt.Process {
-	parent := t.find(s.Parent)
 	if len(s.Ancestors) == 0 || s.Ancestors[0].PID != s.Parent {
-		return parent
+		return t.find(s.Parent)
 	}
 	now := &s.Ancestors[0]
+	if p := t.was(now); p != nil {
+		return p
+	}
+	parent := t.find(s.Parent)
 	// One that is ending has let go of its program: nobody can tell whether it
 	// still was what is remembered.
 	if now.File == (redoubt.FileKey{}) && parent != nil || t.runs(now) {
@@ -88,6 +98,21 @@ func (t *processes) parentOf(s *sensor.Sighting) *redoubt.Process {
 	return &redoubt.Process{PID: now.PID, Path: path, File: &redoubt.File{Key: now.File, Error: "it had ended before it was looked at"}}
 }
 
+// was returns what a process was when it ran the program that the kernel saw;
+// nil where no exec of it is remembered.
+func (t *processes) was(seen *sensor.Ancestor) *redoubt.Process {
+	e, ok := t.byPID[seen.PID]
+	if !ok || seen.File == (redoubt.FileKey{}) {
+		return nil
+	}
+	for r := e.Value.(*remembered); r != nil; r = r.before {
+		if r.program == seen.File && r.started == seen.Started {
+			return r.process
+		}
+	}
+	return nil
+}
+
 // runs says whether what is remembered of a process is what the kernel saw.
 func (t *processes) runs(seen *sensor.Ancestor) bool {
 	e, ok := t.byPID[seen.PID]
@@ -95,6 +120,9 @@ func (t *processes) runs(seen *sensor.Ancestor) bool {
 		return false
 	}
 	r := e.Value.(*remembered)
+	if r.ended {
+		return false
+	}
 	if r.program != (redoubt.FileKey{}) {
 		return r.program == seen.File
 	}
@@ -110,14 +138,29 @@ func (t *processes) exit(s *sensor.Sighting, owner string) *redoubt.Process {
 		return nil
 	}
 	r := e.Value.(*remembered)
-	if r.started != 0 && s.Started != 0 && r.started != s.Started {
+	if r.ended || r.started != 0 && s.Started != 0 && r.started != s.Started {
 		return nil // the number was given to somebody else in between
 	}
-	t.forget(s.PID)
+	t.end(r)
 	if r.owner != owner {
 		return nil
 	}
 	return r.process
+}
+
+// end keeps a process that has ended for as long as there is room.
+func (t *processes) end(r *remembered) {
+	r.ended = true
+	if len(t.ended) < maxEnded {
+		t.ended = append(t.ended, r)
+		return
+	}
+	old := t.ended[t.next]
+	t.ended[t.next] = r
+	t.next = (t.next + 1) % maxEnded
+	if e, ok := t.byPID[old.process.PID]; ok && e.Value == old {
+		t.forget(old.process.PID)
+	}
 }
 
 func (t *processes) forget(pid int) {
@@ -135,7 +178,7 @@ func (t *processes) ask(pid, depth int) *redoubt.Process {
 	if pid <= 0 || depth == 0 {
 		return nil
 	}
-	if e, ok := t.byPID[pid]; ok {
+	if e, ok := t.byPID[pid]; ok && !e.Value.(*remembered).ended {
 		t.used.MoveToFront(e)
 		return e.Value.(*remembered).process
 	}
@@ -159,6 +202,9 @@ func (t *processes) ask(pid, depth int) *redoubt.Process {
 
 func (t *processes) remember(r *remembered) {
 	if e, ok := t.byPID[r.process.PID]; ok {
+		if old := e.Value.(*remembered); old.started == r.started && !old.ended {
+			r.before = old.keep(maxPast - 1)
+		}
 		e.Value = r
 		t.used.MoveToFront(e)
 		return
@@ -169,6 +215,16 @@ func (t *processes) remember(r *remembered) {
 		t.used.Remove(oldest)
 		delete(t.byPID, oldest.Value.(*remembered).process.PID)
 	}
+}
+
+// keep returns r with at most n-1 that it was before.
+func (r *remembered) keep(n int) *remembered {
+	if r == nil || n <= 0 {
+		return nil
+	}
+	c := *r
+	c.before = r.before.keep(n - 1)
+	return &c
 }
 
 // cut returns p with at most n ancestors counting itself, copying only what it

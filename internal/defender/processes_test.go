@@ -73,6 +73,48 @@ func TestR19_ParentThatWasOnlyCountedIsNotTakenForWhatItWas(t *testing.T) {
 	}
 }
 
+func TestR19_ParentIsWhoForkedAsItWasThen(t *testing.T) {
+	table := newProcesses()
+	table.proc = t.TempDir()
+	key := func(ino uint64) redoubt.FileKey { return redoubt.FileKey{Dev: 1, Ino: ino, Ctime: 1} }
+	script := func(pid int, path string) *sensor.Sighting {
+		s := sighting(pid, 1, uint64(pid), path)
+		s.Key.File, s.Interpreter, s.Runs = key(60), "/bin/sh", key(51)
+		return s
+	}
+	child := func(pid, parent int, started uint64) *redoubt.Process {
+		s := sighting(pid, parent, uint64(pid), "/bin/probe")
+		s.Ancestors = []sensor.Ancestor{{PID: parent, Started: started, File: key(51), Name: "sh"}}
+		return table.exec(s, "c").Parent
+	}
+	table.exec(script(10, "/entrypoint.sh"), "c")
+	server := sighting(10, 1, 10, "/usr/sbin/nginx")
+	server.Key.File = key(50)
+	table.exec(server, "c")
+	if p := child(20, 10, 10); p == nil || p.Path != "/entrypoint.sh" {
+		t.Errorf("forked before its parent became nginx, the parent is %+v", p)
+	}
+	hook := script(11, "/hook.sh")
+	table.exec(hook, "c")
+	if table.exit(hook, "c") == nil {
+		t.Error("the end of the hook is not told")
+	}
+	if p := child(21, 11, 11); p == nil || p.Path != "/hook.sh" {
+		t.Errorf("the parent that has ended is %+v", p)
+	}
+	if p := child(22, 11, 12); p == nil || p.Path == "/hook.sh" {
+		t.Errorf("who got the number of one that had ended is %+v", p)
+	}
+	for pid := 1000; pid < 1001+maxEnded; pid++ {
+		s := script(pid, "/short.sh")
+		table.exec(s, "c")
+		table.exit(s, "c")
+	}
+	if n := len(table.byPID); n > maxEnded+5 {
+		t.Errorf("%d are remembered though %d have ended", n, maxEnded)
+	}
+}
+
 func TestExitIsToldOnceAndOfTheRightProcess(t *testing.T) {
 	table := newProcesses()
 	table.proc = t.TempDir()

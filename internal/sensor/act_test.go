@@ -137,6 +137,16 @@ func act(args []string) int {
 		}
 		fmt.Println(took)
 		return 0
+	case "wait": // until standard input ends
+		io.Copy(io.Discard, os.Stdin)
+		return 0
+	case "sibling": // PROGRAM: start it as a child of the own parent, print the own number
+		_, err := syscall.ForkExec(args[1], args[1:], &syscall.ProcAttr{Sys: &syscall.SysProcAttr{Cloneflags: syscall.CLONE_PARENT}})
+		if err != nil {
+			return tell(err)
+		}
+		fmt.Println(os.Getpid())
+		return 0
 	case "run": // as a parent of its own
 		out, err := exec.Command(args[1], args[2:]...).CombinedOutput()
 		os.Stdout.Write(out)

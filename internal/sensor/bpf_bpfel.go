@@ -17,6 +17,7 @@ import (
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	bpfMapAlive         = "alive"
+	bpfMapBirths        = "births"
 	bpfMapBursts        = "bursts"
 	bpfMapCgroups       = "cgroups"
 	bpfMapExecRules     = "exec_rules"
@@ -42,6 +43,7 @@ const (
 	bpfProgExecAsked    = "exec_asked"
 	bpfProgExecSeen     = "exec_seen"
 	bpfProgExitSeen     = "exit_seen"
+	bpfProgForked       = "forked"
 	bpfProgSendmsg4     = "sendmsg4"
 	bpfProgSendmsg6     = "sendmsg6"
 	bpfProgStateChanged = "state_changed"
@@ -103,6 +105,7 @@ type bpfProgramSpecs struct {
 	ExecAsked    *ebpf.ProgramSpec `ebpf:"exec_asked"`
 	ExecSeen     *ebpf.ProgramSpec `ebpf:"exec_seen"`
 	ExitSeen     *ebpf.ProgramSpec `ebpf:"exit_seen"`
+	Forked       *ebpf.ProgramSpec `ebpf:"forked"`
 	Sendmsg4     *ebpf.ProgramSpec `ebpf:"sendmsg4"`
 	Sendmsg6     *ebpf.ProgramSpec `ebpf:"sendmsg6"`
 	StateChanged *ebpf.ProgramSpec `ebpf:"state_changed"`
@@ -113,6 +116,7 @@ type bpfProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfMapSpecs struct {
 	Alive     *ebpf.MapSpec `ebpf:"alive"`
+	Births    *ebpf.MapSpec `ebpf:"births"`
 	Bursts    *ebpf.MapSpec `ebpf:"bursts"`
 	Cgroups   *ebpf.MapSpec `ebpf:"cgroups"`
 	ExecRules *ebpf.MapSpec `ebpf:"exec_rules"`
@@ -159,6 +163,7 @@ func (o *bpfObjects) Close() error {
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfMaps struct {
 	Alive     *ebpf.Map `ebpf:"alive"`
+	Births    *ebpf.Map `ebpf:"births"`
 	Bursts    *ebpf.Map `ebpf:"bursts"`
 	Cgroups   *ebpf.Map `ebpf:"cgroups"`
 	ExecRules *ebpf.Map `ebpf:"exec_rules"`
@@ -178,6 +183,7 @@ type bpfMaps struct {
 func (m *bpfMaps) Close() error {
 	return _BpfClose(
 		m.Alive,
+		m.Births,
 		m.Bursts,
 		m.Cgroups,
 		m.ExecRules,
@@ -219,6 +225,7 @@ type bpfPrograms struct {
 	ExecAsked    *ebpf.Program `ebpf:"exec_asked"`
 	ExecSeen     *ebpf.Program `ebpf:"exec_seen"`
 	ExitSeen     *ebpf.Program `ebpf:"exit_seen"`
+	Forked       *ebpf.Program `ebpf:"forked"`
 	Sendmsg4     *ebpf.Program `ebpf:"sendmsg4"`
 	Sendmsg6     *ebpf.Program `ebpf:"sendmsg6"`
 	StateChanged *ebpf.Program `ebpf:"state_changed"`
@@ -237,6 +244,7 @@ func (p *bpfPrograms) Close() error {
 		p.ExecAsked,
 		p.ExecSeen,
 		p.ExitSeen,
+		p.Forked,
 		p.Sendmsg4,
 		p.Sendmsg6,
 		p.StateChanged,

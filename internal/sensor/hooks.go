@@ -25,6 +25,7 @@ type hook struct {
 
 var hooks = []hook{
 	{"tp_btf/sched_process_exec", bpfProgExecSeen, (*Sensor).tracepoint, "programs that are started are not seen", true},
+	{"tp_btf/sched_process_fork", bpfProgForked, (*Sensor).tracepoint, "of a process whose parent ended before it became another program, the adopter is told as parent", false},
 	{"tp_btf/sched_process_exit", bpfProgExitSeen, (*Sensor).tracepoint, "the end of processes is not seen", false},
 	{"tp_btf/cgroup_mkdir", bpfProgCgroupBorn, (*Sensor).tracepoint, "new workloads are noticed late: their first programs may be told as the host's", false},
 	{"tp_btf/cgroup_rmdir", bpfProgCgroupGone, (*Sensor).tracepoint, "the end of workloads is noticed late", false},

@@ -58,17 +58,13 @@ __noinline __u64 script_file(__u64 task)
 __noinline int belongs(__u64 which, const struct place *at, struct head *h)
 {
 	struct task_struct *task = (void *)which;
-	struct pid *pid = BPF_CORE_READ(task, thread_pid);
 	struct task_struct *up = BPF_CORE_READ(task, real_parent);
 	struct place above = {};
-	__u32 level = BPF_CORE_READ(pid, level);
 	__u64 *bound, tracked;
-	int nr = 0;
 
 	if (!at || !h)
 		return 0;
-	get(nr, (char *)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid));
-	if (level && nr == 1)
+	if (first_of_its_kind(which))
 		h->flags |= F_INIT;
 	if (!at->slot)
 		return 0;
@@ -94,27 +90,16 @@ __noinline int belongs(__u64 which, const struct place *at, struct head *h)
 
 __noinline __u32 ancestry(__u64 task, struct forebears *to)
 {
-	struct task_struct *t = (void *)task;
+	struct lineage l = {.task = task};
 	__u32 n = 0;
 
 	if (!to)
 		return 0;
 	for (int i = 0; i < ANCESTORS; i++) {
-		struct ancestor *a = &to->a[i];
-		struct file *f;
-
-		t = BPF_CORE_READ(t, real_parent, group_leader);
-		if (!t || BPF_CORE_READ(t, tgid) == 0)
+		if (!ascend(&l, &to->a[i]))
 			break;
-		f = BPF_CORE_READ(t, mm, exe_file);
-		a->pid = BPF_CORE_READ(t, tgid);
-		a->pad = 0;
-		a->started = BPF_CORE_READ(t, start_boottime);
-		task_file((__u64)t, &a->file);
-		if (bpf_probe_read_kernel_str(a->name, sizeof(a->name), BPF_CORE_READ(f, f_path.dentry, d_name.name)) < 0)
-			a->name[0] = 0;
 		n++;
-		if (a->pid == 1)
+		if (l.pid == 1)
 			break;
 	}
 	return n;
@@ -206,7 +191,9 @@ int BPF_PROG(exec_seen, struct task_struct *current, int old, struct linux_binpr
 	struct file *file = BPF_CORE_READ(bprm, file), *ran = file;
 	const char *filename = BPF_CORE_READ(bprm, filename), *interp = BPF_CORE_READ(bprm, interp);
 	struct place at = {};
+	struct lineage line = {.task = (__u64)task};
 	struct ident id = {}, by = {};
+	struct ancestor above = {};
 	struct rule *r, *rule;
 	struct head *h;
 	__u64 word, now;
@@ -235,7 +222,8 @@ int BPF_PROG(exec_seen, struct task_struct *current, int old, struct linux_binpr
 	s->rec.proc.file = id.key;
 	h->origin = id.origin;
 	h->flags |= id.flags;
-	task_file((__u64)BPF_CORE_READ(task, real_parent), &s->rec.proc.above);
+	ascend(&line, &above);
+	s->rec.proc.above = above.file;
 	if (word & WORD_ARGS)
 		arguments((__u64)task, s);
 	r = exec_rule(at.slot, word, &s->rec.proc.file, &s->rec.proc.above, s->rec.args_hash);
@@ -273,6 +261,7 @@ int BPF_PROG(exec_seen, struct task_struct *current, int old, struct linux_binpr
 	h->slot = at.slot;
 	h->count = 1;
 	describe((__u64)task, &s->rec.proc);
+	s->rec.proc.parent = above.pid;
 	belongs((__u64)task, &at, h);
 	if (!(word & WORD_ARGS))
 		arguments((__u64)task, s);

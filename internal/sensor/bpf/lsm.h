@@ -9,7 +9,8 @@ int BPF_PROG(exec_asked, struct linux_binprm *bprm, int ret)
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct file *file = BPF_CORE_READ(bprm, file);
 	bool second = BPF_CORE_READ(bprm, filename) != BPF_CORE_READ(bprm, interp);
-	struct filekey above = {};
+	struct lineage line = {.task = (__u64)task};
+	struct ancestor above = {};
 	struct ident id = {};
 	struct place at = {};
 	struct way w = {};
@@ -29,14 +30,14 @@ int BPF_PROG(exec_asked, struct linux_binprm *bprm, int ret)
 	if (!(word & WORD_RULES) && WORD_EXEC(word) != DENY)
 		return 0;
 	identify((__u64)BPF_CORE_READ(file, f_inode), &id);
-	task_file((__u64)BPF_CORE_READ(task, real_parent), &above);
+	ascend(&line, &above);
 	if (word & WORD_ARGS) {
 		struct exec_key mark = {.slot = at.slot, .gen = WORD_GEN(word), .file = id.key, .args = ~0ULL};
 
 		if (bpf_map_lookup_elem(&exec_rules, &mark))
 			return 0;
 	}
-	rule = exec_rule(at.slot, word, &id.key, &above, 0);
+	rule = exec_rule(at.slot, word, &id.key, &above.file, 0);
 	if (rule ? rule->action != DENY : second || WORD_EXEC(word) != DENY)
 		return 0;
 	now = bpf_ktime_get_boot_ns();
@@ -59,7 +60,8 @@ int BPF_PROG(exec_asked, struct linux_binprm *bprm, int ret)
 	r->head.flags = id.flags;
 	describe((__u64)task, &r->proc);
 	r->proc.file = id.key;
-	r->proc.above = above;
+	r->proc.above = above.file;
+	r->proc.parent = above.pid;
 	belongs((__u64)task, &at, &r->head);
 	r->head.burst = exec_alike(r);
 	r->head.count = throttle(&r->head);

@@ -14,6 +14,8 @@
 
 #include "rules.h"
 
+#include "fork.h"
+
 #include "exec.h"
 
 #include "cgroup.h"

@@ -80,6 +80,14 @@ struct ancestor {
 	char name[32];
 };
 
+// birth is who forked a process. Its real parent may be an adopter by the time
+// it execs, and the forker another program.
+struct birth {
+	__u64 started; // of the child: with its number it names it for good
+	__u64 cgroup;  // the one it was born into
+	struct ancestor by;
+};
+
 // exec_rec is followed by args_len bytes of arguments, then, each at a
 // multiple of eight, path, cwd, interpreter and ancestors.
 struct exec_rec {
@@ -328,6 +336,14 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } alive SEC(".maps");
+
+// Kept when a process ends, since its children may outlive it.
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 32768);
+	__type(key, __u32);
+	__type(value, struct birth);
+} births SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
