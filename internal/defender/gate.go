@@ -137,6 +137,7 @@ func (d *Defender) answer(ctx context.Context, q permit.Question) permit.Answer 
 	if w == nil || w.Kind != redoubt.KindContainer {
 		return permit.Answer{Allow: true} // the engine at work in a container's files
 	}
+	d.welcome(w)
 	key, exact, err := fileid.Real(w, q.File)
 	if err != nil {
 		key, exact = q.Key, false

@@ -26,7 +26,8 @@ const (
 	maxParked = 1 << 15
 )
 
-// parking keeps, in order, the sightings of cgroups whose owner is on its way.
+// parking keeps, in order, the sightings of cgroups whose owner is on its way,
+// or whose image is still being looked at.
 type parking struct {
 	waiting map[uint64][]*sensor.Sighting
 	total   int
@@ -39,10 +40,11 @@ type settled struct {
 	owner  *redoubt.Workload
 }
 
-// owner says whose a cgroup is; false where that is still to be told.
+// owner says whose a cgroup is; false where that is still to be told, or where
+// its profile does not know its image yet.
 func (d *Defender) owner(cgroup uint64) (*redoubt.Workload, bool) {
 	if w, ok := d.registry.ByCgroup(cgroup); ok {
-		return w, true
+		return w, d.welcomed(w)
 	}
 	if d.strangers[cgroup] {
 		return d.node(), true
@@ -63,7 +65,10 @@ func (d *Defender) park(ctx context.Context, s *sensor.Sighting) {
 		go func() {
 			wait, cancel := context.WithTimeout(ctx, identityWait)
 			defer cancel()
-			w, _ := d.registry.Await(wait, s.Cgroup)
+			w, known := d.registry.Await(wait, s.Cgroup)
+			if known {
+				d.welcome(w)
+			}
 			select {
 			case d.queue <- item{settled: &settled{s.Cgroup, w}}:
 			case <-ctx.Done():

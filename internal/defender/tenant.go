@@ -30,14 +30,14 @@ type tenant struct {
 	state     profile.State
 	revision  int64 // of the profile, as the console counts
 	overlay   *policy.Overlay
-	stale     bool                         // the kernel's rules are older than policies or profile
-	instances map[string]*redoubt.Workload // known here, running or about to
-	lives     map[string]*life             // of those, the running ones
-	versions  map[redoubt.Digest]bool      // image versions looked at
-	servers   []string                     // programs that listen
-	files     []kernel.Located             // programs that profile and policies name, where anything may be refused
-	bound     map[ruleKey]string           // kernel rules that stand for profile entries
-	gaps      []string                     // what its rules cannot do
+	stale     bool                             // the kernel's rules are older than policies or profile
+	instances map[string]*redoubt.Workload     // known here, running or about to
+	lives     map[string]*life                 // of those, the running ones
+	versions  map[redoubt.Digest]chan struct{} // image versions looked at; closed once they are in the profile
+	servers   []string                         // programs that listen
+	files     []kernel.Located                 // programs that profile and policies name, where anything may be refused
+	bound     map[ruleKey]string               // kernel rules that stand for profile entries
+	gaps      []string                         // what its rules cannot do
 
 	// byProgram are the kinds of event for which a policy asks which program
 	// opened the socket. The kernel does not compare that, so nothing of the
@@ -63,7 +63,7 @@ type life struct {
 }
 
 func newTenant(ref redoubt.WorkloadRef, slot sensor.Slot, p *profile.Profile) *tenant {
-	t := &tenant{ref: ref, slot: slot, instances: map[string]*redoubt.Workload{}, lives: map[string]*life{}, versions: map[redoubt.Digest]bool{}, bound: map[ruleKey]string{}}
+	t := &tenant{ref: ref, slot: slot, instances: map[string]*redoubt.Workload{}, lives: map[string]*life{}, versions: map[redoubt.Digest]chan struct{}{}, bound: map[ruleKey]string{}}
 	t.learner = profile.NewLearner(p)
 	t.state, t.revision = p.State, p.Revision
 	return t

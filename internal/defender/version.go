@@ -12,20 +12,26 @@ import (
 
 // welcome takes a container's image version into its workload's profile, once
 // per digest: what its static facts foretell, and the new contents of the
-// programs that were allowed before. It runs before the container does, if the
-// engine tells in time, and without the lock where it reads files.
+// programs that were allowed before. Nothing of the container is judged before
+// that: who comes while it is under way waits for its end. It reads files
+// without the lock.
 func (d *Defender) welcome(w *redoubt.Workload) {
-	if w.Kind != redoubt.KindContainer || w.Digest == "" || len(w.Layers) == 0 {
+	if !hasVersion(w) {
 		return
 	}
 	d.mu.Lock()
 	t := d.tenantOf(w)
-	if t.versions[w.Digest] {
-		d.mu.Unlock()
+	done, begun := t.versions[w.Digest]
+	if !begun {
+		done = make(chan struct{})
+		t.versions[w.Digest] = done
+	}
+	d.mu.Unlock()
+	if begun {
+		<-done
 		return
 	}
-	t.versions[w.Digest] = true
-	d.mu.Unlock()
+	defer close(done)
 
 	image := imageOf(w)
 	seeds, notes := seed.Look(seed.Image{
@@ -43,6 +49,27 @@ func (d *Defender) welcome(w *redoubt.Workload) {
 	v := profile.Version{Digest: w.Digest, Image: w.Image, Since: now}
 	if t.learner.Version(v, seeds, func(path string) (redoubt.Digest, bool) { return d.contentIn(image, path) }) {
 		t.grown, t.urgent, t.stale = true, true, true
+	}
+}
+
+// hasVersion says whether a workload's image can be looked at.
+func hasVersion(w *redoubt.Workload) bool {
+	return w.Kind == redoubt.KindContainer && w.Digest != "" && len(w.Layers) > 0
+}
+
+// welcomed says whether welcome has nothing left to do for a workload.
+func (d *Defender) welcomed(w *redoubt.Workload) bool {
+	if !hasVersion(w) {
+		return true
+	}
+	d.mu.Lock()
+	done := d.tenantOf(w).versions[w.Digest]
+	d.mu.Unlock()
+	select {
+	case <-done:
+		return true
+	default:
+		return false
 	}
 }
 
