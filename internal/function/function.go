@@ -21,8 +21,9 @@ const (
 // Function is a named unit of code with all its versions. Revision grows with
 // every change of it.
 type Function struct {
-	Name     string           `json:"name"` // [a-z0-9] and inner dashes, at most 63
+	Name     string           `json:"name"` // see CheckName
 	Revision int64            `json:"revision"`
+	Last     int              `json:"last"` // highest version number ever given; none is given twice, not even after a deletion
 	State    State            `json:"state"`
 	Reason   string           `json:"reason,omitempty"` // why it is disabled
 	By       string           `json:"by,omitempty"`     // who changed it last
@@ -60,13 +61,6 @@ type Code struct {
 	Unpacked int64          `json:"unpacked"` // bytes on disk
 	Files    int            `json:"files"`
 	Hints    []string       `json:"hints,omitempty"` // in plain words: oversized, runtime past its end of life, stale dependencies
-}
-
-// Ref names one version; Version 0 is whatever the alias points to.
-type Ref struct {
-	Name    string `json:"name"`
-	Version int    `json:"version"`
-	Alias   string `json:"alias,omitempty"`
 }
 
 // Workload is the id under which a function's events and model are kept.

@@ -12,6 +12,7 @@ const (
 	Java     Runtime = "java"
 	DotNet   Runtime = "dotnet"
 	Provided Runtime = "provided"
+	Image    Runtime = "image" // a container image: its own root, entry point and command
 )
 
 // Spec is what a person says of a function when deploying it; in a file it
@@ -20,11 +21,12 @@ const (
 type Spec struct {
 	Description string            `json:"description,omitempty" yaml:"description,omitempty"`
 	Runtime     Runtime           `json:"runtime" yaml:"runtime"`
-	Handler     string            `json:"handler,omitempty" yaml:"handler,omitempty"` // file.function, Class::method; not for provided
-	Memory      int               `json:"memory,omitempty" yaml:"memory,omitempty"`   // MiB, 128; 32 to 10240
-	Timeout     int               `json:"timeout,omitempty" yaml:"timeout,omitempty"` // seconds, 3; 1 to 900
-	Tmp         int               `json:"tmp,omitempty" yaml:"tmp,omitempty"`         // MiB of /tmp, 64; 1 to 10240
-	CPU         float64           `json:"cpu,omitempty" yaml:"cpu,omitempty"`         // cores; memory/1769, as on Lambda, at least 0.25
+	Language    string            `json:"language,omitempty" yaml:"language,omitempty"` // version of the language the code is written for: 20, 3.11, 17; for hints
+	Handler     string            `json:"handler,omitempty" yaml:"handler,omitempty"`   // file.function, Class::method; provided and image get it as _HANDLER or not at all
+	Memory      int               `json:"memory,omitempty" yaml:"memory,omitempty"`     // MiB, 128; 32 to 10240
+	Timeout     int               `json:"timeout,omitempty" yaml:"timeout,omitempty"`   // seconds, 3; 1 to 900
+	Tmp         int               `json:"tmp,omitempty" yaml:"tmp,omitempty"`           // MiB of /tmp, 64; 1 to 10240
+	CPU         float64           `json:"cpu,omitempty" yaml:"cpu,omitempty"`           // cores; memory/1769, as on Lambda, at least 0.25
 	Env         map[string]string `json:"env,omitempty" yaml:"env,omitempty"`
 	Layers      []string          `json:"layers,omitempty" yaml:"layers,omitempty"` // digests of bundles mounted at /opt, first lowest
 	Concurrency Concurrency       `json:"concurrency,omitzero" yaml:"concurrency,omitempty"`
