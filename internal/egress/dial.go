@@ -2,6 +2,7 @@ package egress
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -27,7 +28,11 @@ func (d dialer) dial(ctx context.Context, host string, port uint16) (net.Conn, e
 		return d.check(host, port, ap.Addr().WithZone("").Unmap())
 	}}
 	nd.SetMultipathTCP(false)
-	return nd.DialContext(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(int(port))))
+	c, err := nd.DialContext(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(int(port))))
+	if denied := (*fault.Error)(nil); errors.As(err, &denied) {
+		return nil, denied
+	}
+	return c, err
 }
 
 func (d dialer) check(host string, port uint16, addr netip.Addr) error {
@@ -76,7 +81,7 @@ var special = prefixes(
 	"2001::/23", "2001:db8::/32", "3fff::/20")
 
 // link are those that mean "on this wire" or serve a machine its credentials.
-var link = prefixes("169.254.0.0/16", "fe80::/10", "fd00:ec2::/32", "100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32")
+var link = prefixes("169.254.0.0/16", "fe80::/10", "fd00:ec2::/32", "fd20:ce::/32", "100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32")
 
 var (
 	nat64  = netip.MustParsePrefix("64:ff9b::/96")
@@ -101,21 +106,27 @@ func in(addr netip.Addr, all []netip.Prefix) bool {
 	return false
 }
 
-// public says whether addr is on the public internet. An IPv6 address that
-// carries an IPv4 one is judged by that.
-func public(addr netip.Addr) bool {
+// inner returns the IPv4 address an IPv6 one leads to (NAT64, 6to4), else addr.
+func inner(addr netip.Addr) netip.Addr {
 	addr = addr.Unmap()
 	b := addr.As16()
 	switch {
 	case nat64.Contains(addr):
-		return public(netip.AddrFrom4([4]byte(b[12:16])))
+		return netip.AddrFrom4([4]byte(b[12:16]))
 	case sixTo4.Contains(addr):
-		return public(netip.AddrFrom4([4]byte(b[2:6])))
-	case addr.Is6() && !global.Contains(addr):
+		return netip.AddrFrom4([4]byte(b[2:6]))
+	}
+	return addr
+}
+
+// public says whether addr is on the public internet.
+func public(addr netip.Addr) bool {
+	addr = inner(addr)
+	if addr.Is6() && !global.Contains(addr) {
 		return false
 	}
 	return !in(addr, special) && !in(addr, link)
 }
 
 // reserved addresses are never reached by a name alone.
-func reserved(addr netip.Addr) bool { return in(addr.Unmap(), link) }
+func reserved(addr netip.Addr) bool { return in(inner(addr), link) }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -107,6 +109,7 @@ func (p *Proxy) lookup(q dnsmessage.Question, to netip.AddrPort) (dnsmessage.Res
 		err = errNotGranted
 	}
 	if err != nil {
+		a.Host = printable(a.Host)
 		p.refuse(a, err)
 		return nil, dnsmessage.RCodeNameError
 	}
@@ -121,18 +124,16 @@ func (p *Proxy) lookup(q dnsmessage.Question, to netip.AddrPort) (dnsmessage.Res
 	return nil, dnsmessage.RCodeSuccess
 }
 
+// printable makes any bytes fit for a report.
+func printable(s string) string {
+	q := strconv.QuoteToASCII(s)
+	return q[1 : len(q)-1]
+}
+
 // reverse names the addresses that were handed out, and no other.
 func (p *Proxy) reverse(arpa string) dnsmessage.ResourceBody {
-	text, ok := strings.CutSuffix(strings.ToLower(arpa), ".in-addr.arpa.")
+	addr, ok := arpaAddr(arpa)
 	if !ok {
-		return nil
-	}
-	parts := strings.Split(text, ".")
-	if len(parts) != 4 {
-		return nil
-	}
-	addr, err := netip.ParseAddr(parts[3] + "." + parts[2] + "." + parts[1] + "." + parts[0])
-	if err != nil {
 		return nil
 	}
 	name, ok := p.names.name(addr)
@@ -144,6 +145,31 @@ func (p *Proxy) reverse(arpa string) dnsmessage.ResourceBody {
 		return nil
 	}
 	return &dnsmessage.PTRResource{PTR: n}
+}
+
+// arpaAddr reads 4.3.2.1.in-addr.arpa. and its like of IPv6 (RFC 3596 2.5).
+func arpaAddr(arpa string) (netip.Addr, bool) {
+	arpa = strings.ToLower(arpa)
+	text, v4 := strings.CutSuffix(arpa, ".in-addr.arpa.")
+	text, v6 := strings.CutSuffix(text, ".ip6.arpa.")
+	parts := strings.Split(text, ".")
+	slices.Reverse(parts)
+	switch {
+	case v4 && len(parts) == 4:
+		addr, err := netip.ParseAddr(strings.Join(parts, "."))
+		return addr, err == nil
+	case v6 && len(parts) == 32:
+		var b strings.Builder
+		for i, p := range parts {
+			if i > 0 && i%4 == 0 {
+				b.WriteByte(':')
+			}
+			b.WriteString(p)
+		}
+		addr, err := netip.ParseAddr(b.String())
+		return addr, err == nil
+	}
+	return netip.Addr{}, false
 }
 
 // ServeDNS answers queries from c until Close, after which it returns nil.
@@ -163,10 +189,10 @@ func (p *Proxy) ServeDNS(c net.PacketConn) error {
 			if p.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 				return nil
 			}
-			if ne, ok := err.(net.Error); ok && ne.Timeout() {
-				continue
+			if !passing(err) {
+				return err
 			}
-			return err
+			continue
 		}
 		// An answer that cannot be sent is lost, as datagrams are; the client asks again.
 		if out, err := p.answerDNS(buf[:n], to); err == nil {

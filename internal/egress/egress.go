@@ -14,29 +14,36 @@ package egress
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
 // The limits of one Proxy. A function that reaches one is refused further, the
 // host never pays more.
 const (
-	maxConns    = 256              // open connections
-	maxNames    = 4096             // names with an address; the least recently used makes room
-	maxHead     = 64 << 10         // bytes of an HTTP head, either direction
-	maxHello    = 16 << 10         // bytes of a TLS ClientHello
-	maxNamed    = 1 << 20          // bytes of an AWS request read to find its resource
-	maxNaming   = 8                // such requests held at once
-	headTimeout = 10 * time.Second // for a whole ClientHello or HTTP head once it began
-	dialTimeout = 10 * time.Second
-	idleHTTP    = 5 * time.Minute // between two requests
-	idleTunnel  = time.Hour       // without a byte in either direction
-	chunk       = 16 << 10        // copy buffer
+	maxConns  = 256      // open connections
+	maxNames  = 4096     // names with an address; the least recently used makes room
+	maxHead   = 64 << 10 // bytes of an HTTP head, either direction
+	maxHello  = 16 << 10 // bytes of a TLS ClientHello
+	maxNamed  = 1 << 20  // bytes of an AWS request read to find its resource
+	maxNaming = 8        // such requests held at once
+
+	namedTimeout = time.Minute      // for such a request to arrive
+	headTimeout  = 10 * time.Second // for a whole ClientHello or HTTP head once it began
+	dialTimeout  = 10 * time.Second
+	idleHTTP     = 5 * time.Minute // between two requests
+	idleTunnel   = time.Hour       // without a byte in either direction
+	chunk        = 16 << 10        // copy buffer
+
+	acceptPause = 20 * time.Millisecond // when the host is short of something
 )
 
 // Config is what a Proxy needs. Decide and Report are called from many
@@ -92,12 +99,22 @@ func New(cfg Config) *Proxy {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Dial == nil {
-		cfg.Dial = dialer{local: cfg.Local, resolver: cfg.Resolver}.dial
+		cfg.Dial = dialer{local: cfg.local, resolver: cfg.Resolver}.dial
 	}
 	p := &Proxy{cfg: cfg, names: newNames(maxNames), naming: make(chan struct{}, maxNaming),
 		closer: map[closer]bool{}, uses: map[*use]bool{}}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	return p
+}
+
+// local is Local, and lets the AWS API be behind an interface endpoint of a
+// private network: it proves by its certificate that it is no other.
+func (c Config) local(host string, port uint16, addr netip.Addr) bool {
+	if c.Local != nil && c.Local(host, port, addr) {
+		return true
+	}
+	_, aws := endpointOf(host)
+	return aws && c.CA != nil && port == 443 && addr.IsPrivate() && !reserved(addr) && !own(addr)
 }
 
 // ServeTCP accepts from l until Close, after which it returns nil. port is
@@ -115,10 +132,14 @@ func (p *Proxy) ServeTCP(l net.Listener, port uint16) error {
 			if p.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 				return nil
 			}
-			if ne, ok := err.(net.Error); ok && ne.Timeout() {
-				continue
+			if !passing(err) {
+				return err
 			}
-			return err
+			select {
+			case <-p.ctx.Done():
+			case <-time.After(acceptPause):
+			}
+			continue
 		}
 		if err := p.admit(c); err != nil {
 			p.refuse(Attempt{Kind: KindTCP, Host: destination(c).Addr().String(), Port: port, Address: destination(c)}, err)
@@ -130,6 +151,17 @@ func (p *Proxy) ServeTCP(l net.Listener, port uint16) error {
 			p.serve(c, port)
 		}()
 	}
+}
+
+// passing says whether accepting or receiving may work again: nothing is wrong
+// with the listener.
+func passing(err error) bool {
+	for _, e := range []error{syscall.ECONNABORTED, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EINTR, os.ErrDeadlineExceeded} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // Close ends every listener and connection and returns when all are gone.
@@ -159,6 +191,9 @@ func (p *Proxy) hold(c closer) bool {
 
 func (p *Proxy) release(c closer) {
 	p.mu.Lock()
+	if s, ok := c.(*secured); ok {
+		delete(p.closer, s.raw)
+	}
 	delete(p.closer, c)
 	p.mu.Unlock()
 	c.Close()
@@ -217,8 +252,18 @@ func destination(c net.Conn) netip.AddrPort {
 
 // abort ends a connection with a reset, which no client takes for an answer.
 func abort(c net.Conn) {
-	if t, ok := c.(*net.TCPConn); ok {
+	switch t := c.(type) {
+	case *net.TCPConn:
 		t.SetLinger(0)
+	case *tls.Conn:
+		abort(t.NetConn())
+		return
+	case *secured:
+		abort(t.raw)
+		return
+	case peeked:
+		abort(t.Conn)
+		return
 	}
 	c.Close()
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -24,12 +25,17 @@ type head struct {
 	sized   bool  // length was given
 	chunked bool
 	close   bool // the sender closes after this message
+
+	upgrade   bool // a WebSocket is asked for
+	drop      bool // an upgrade is offered that must not happen
+	continued bool // the client was already told to go on
 }
 
 type field struct{ name, value string } // name in lower case
 
 var (
 	errHead     = errors.New("malformed HTTP head")
+	errHTTP2    = errors.New("HTTP/2 without TLS is not supported; use HTTP/1.1")
 	errHeadSize = fmt.Errorf("HTTP head above %d bytes", maxHead)
 )
 
@@ -40,9 +46,10 @@ func ambiguous(what string) error { return fmt.Errorf("ambiguous HTTP head: %s",
 func peekHead(br *bufio.Reader) ([]byte, error) {
 	for n := 1; ; {
 		b, err := br.Peek(n)
-		if b, _ = br.Peek(br.Buffered()); len(b) > 0 {
-			if i := bytes.Index(b, []byte("\r\n\r\n")); i >= 0 {
-				return b[:i+4], nil
+		seen := max(0, n-4) // what was searched before can hold but the start of the end
+		if b, _ = br.Peek(br.Buffered()); len(b) > seen {
+			if i := bytes.Index(b[seen:], []byte("\r\n\r\n")); i >= 0 {
+				return b[:seen+i+4], nil
 			}
 		}
 		if errors.Is(err, bufio.ErrBufferFull) || len(b) == br.Size() {
@@ -70,6 +77,9 @@ func parseRequest(raw []byte) (*head, error) {
 		return nil, errHead
 	}
 	h.method, h.target = parts[0], parts[1]
+	if h.method == "PRI" {
+		return nil, errHTTP2
+	}
 	if err := h.version(parts[2]); err != nil {
 		return nil, err
 	}
@@ -170,6 +180,19 @@ func (h *head) framing() error {
 		h.close = h.close || v == "close"
 	}
 	return nil
+}
+
+// without drops fields from what is passed on.
+func (h *head) without(names ...string) {
+	lines := strings.SplitAfter(string(h.raw), "\r\n")
+	out := h.raw[:0]
+	for _, line := range lines {
+		name, _, _ := strings.Cut(line, ":")
+		if !slices.Contains(names, strings.ToLower(name)) {
+			out = append(out, line...)
+		}
+	}
+	h.raw = out
 }
 
 // get returns the field's value and how often the field is there; the value is

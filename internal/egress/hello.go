@@ -11,13 +11,12 @@ import (
 
 // hello is what a TLS ClientHello says in the clear.
 type hello struct {
-	name string // server name, cleaned
+	name string // server name, cleaned; empty where none is given
 	ech  bool   // the real name is encrypted, or that is pretended
 }
 
 var (
 	errNotTLS  = errors.New("not TLS; this port speaks nothing else")
-	errNoName  = errors.New("TLS without a server name; only named hosts can be reached")
 	errECH     = errors.New("TLS with an encrypted ClientHello hides where it goes; switch that off in the client")
 	errHello   = errors.New("malformed TLS ClientHello")
 	errTooLong = fmt.Errorf("TLS ClientHello above %d bytes", maxHello)

@@ -25,6 +25,7 @@ type session struct {
 	up    net.Conn
 	ubr   *bufio.Reader
 	watch chan error // while idle: why up can no longer be used
+	beat  *pulse     // of the exchange under way
 }
 
 // answer is a refusal the client is told of.
@@ -40,11 +41,7 @@ func (s *session) serve() {
 	if s.dial == nil {
 		s.dial = s.p.dial
 	}
-	defer func() {
-		if s.up != nil {
-			s.p.release(s.up)
-		}
-	}()
+	defer s.part()
 	for s.next() {
 	}
 }
@@ -84,6 +81,9 @@ func (s *session) next() bool {
 	s.c.SetReadDeadline(time.Time{})
 	h.raw = append([]byte(nil), raw...)
 	s.br.Discard(len(raw))
+	if h.drop {
+		h.without("connection", "upgrade", "http2-settings")
+	}
 	if e, ok := endpointOf(a.Host); ok {
 		return s.call(h, e, a)
 	}
@@ -131,9 +131,15 @@ func (s *session) hostOf(h *head) (string, *answer) {
 		switch v {
 		case "", "keep-alive", "close", "te":
 		case "upgrade":
-			if up, n := h.get("upgrade"); n != 1 || !strings.EqualFold(up, "websocket") || s.tls {
+			switch up, n := h.get("upgrade"); {
+			case n == 1 && strings.EqualFold(up, "h2c"):
+				h.drop = true // an offer a server need not take (RFC 9110 7.8), and every Java client makes it
+			case n != 1 || !strings.EqualFold(up, "websocket"):
 				return deny(400, "upgrade to anything but a WebSocket")
+			default:
+				h.upgrade = true
 			}
+		case "http2-settings":
 		default:
 			return deny(400, "%w", ambiguous("Connection names fields to drop"))
 		}
@@ -153,144 +159,3 @@ func (s *session) answer(code int, kind, extra, text string) {
 		code, kind, len(text), extra, text)
 	linger(s.c)
 }
-
-// exchange passes one request on and its response back, counting for us, of
-// which the first gets the bytes. held is what was already read of b.
-func (s *session) exchange(h *head, b *body, held []byte, us []*use) bool {
-	again, err := s.forward(h, b, held, us[0])
-	if s.p.ctx.Err() != nil {
-		err = nil
-	}
-	for _, u := range us {
-		s.p.end(u, err)
-	}
-	return again && err == nil
-}
-
-func (s *session) forward(h *head, b *body, held []byte, u *use) (again bool, err error) {
-	if err := s.reach(u.a); err != nil {
-		s.answer(502, "text/plain; charset=utf-8", "", fmt.Sprintf("egress: %s\n", err))
-		return false, err
-	}
-	if _, err := s.up.Write(h.raw); err != nil {
-		return false, fmt.Errorf("write request: %w", err)
-	}
-	u.out.Add(int64(len(h.raw)))
-	var sent chan error
-	if h.chunked || h.length > 0 {
-		sent = make(chan error, 1)
-		go func() { sent <- b.send(s.up, held, &u.out, func() {}) }()
-	}
-	r, err := s.response(h, u)
-	if err == nil && r.status == 101 {
-		return false, s.p.join(u, s.c, s.br, s.up, s.ubr)
-	}
-	if err == nil {
-		again, err = s.back(h, r, u)
-	}
-	again = again && !h.close
-	if sent != nil {
-		again = s.settle(sent, again) && again
-	}
-	if again {
-		s.idle()
-	}
-	return again, err
-}
-
-// settle waits for the request's body to be sent. A server may answer without
-// taking all of it; the client then gets a moment to finish.
-func (s *session) settle(sent chan error, wait bool) bool {
-	patience := 5 * time.Second
-	if !wait {
-		patience = 0
-	}
-	select {
-	case err := <-sent:
-		return err == nil
-	case <-time.After(patience):
-	}
-	s.up.Close()
-	s.c.SetReadDeadline(time.Unix(1, 0))
-	<-sent
-	return false
-}
-
-// reach makes sure s.up is a usable connection to a's host.
-func (s *session) reach(a Attempt) error {
-	if s.watch != nil {
-		s.up.SetReadDeadline(time.Unix(1, 0))
-		err := <-s.watch
-		s.watch = nil
-		if ne, ok := err.(net.Error); !ok || !ne.Timeout() || s.host != a.Host {
-			s.p.release(s.up)
-			s.up = nil
-		} else {
-			s.up.SetReadDeadline(time.Time{})
-		}
-	}
-	if s.up != nil {
-		return nil
-	}
-	up, err := s.dial(a)
-	if err != nil {
-		return err
-	}
-	s.up, s.host, s.ubr = up, a.Host, bufio.NewReaderSize(up, maxHead)
-	return nil
-}
-
-// idle watches up until the next request: when it ends, so does the client's
-// connection, as if there were nobody between.
-func (s *session) idle() {
-	watch, up, ubr, c := make(chan error, 1), s.up, s.ubr, s.c
-	s.watch = watch
-	go func() {
-		_, err := ubr.Peek(1)
-		if ne, ok := err.(net.Error); !ok || !ne.Timeout() {
-			up.Close()
-			c.Close()
-		}
-		watch <- err
-	}()
-}
-
-// response reads the head of the final response and passes interim ones on.
-func (s *session) response(h *head, u *use) (*head, error) {
-	for range 16 {
-		raw, err := peekHead(s.ubr)
-		if err != nil {
-			return nil, fmt.Errorf("read response: %w", err)
-		}
-		r, err := parseResponse(raw)
-		if err != nil {
-			return nil, fmt.Errorf("read response: %w", err)
-		}
-		if _, upgrade := h.get("upgrade"); r.status == 101 && upgrade == 0 {
-			return nil, fmt.Errorf("read response: upgrade nobody asked for")
-		}
-		if _, err := s.c.Write(raw); err != nil {
-			return nil, fmt.Errorf("write response: %w", err)
-		}
-		u.in.Add(int64(len(raw)))
-		r.raw = nil
-		s.ubr.Discard(len(raw))
-		if r.status >= 200 || r.status == 101 {
-			return r, nil
-		}
-	}
-	return nil, errors.New("read response: too many interim responses")
-}
-
-// back passes the response's body to the client and says whether the
-// connection to the server can be used again.
-func (s *session) back(h, r *head, u *use) (bool, error) {
-	if h.method == "HEAD" || r.status == 204 || r.status == 304 {
-		return !r.close, nil
-	}
-	if !r.chunked && !r.sized {
-		return false, relay(s.c, s.ubr, &u.in, func() {})
-	}
-	return !r.close, newBody(r, s.ubr).send(s.c, nil, &u.in, func() {})
-}
-

@@ -2,82 +2,84 @@ package egress
 
 import (
 	"net/netip"
-	"strconv"
 	"strings"
 )
 
-// A grant is one of
-//
-//	api.example.com:443              a name and a port
-//	*.example.com:443                any one label before example.com
-//	10.1.2.3:5432, [fd00::5]:5432    an address, as dialled by the function
-//	db.example.com:5432 10.0.0.0/8   a name that may be at private addresses, those
-//	dynamodb:PutItem table/orders    an action of AWS on a resource; either may
-//	                                 end in *, and without resource it is any
-//
-// and lists of grants may hold all kinds.
-
-// Match finds the first of grants that covers a. A lookup is covered by a
-// grant of the name for any port, and of any action of the AWS service whose
-// endpoint it is; an AWS call by a grant of its action and resource, or of its
-// host and port.
-func Match(grants []string, a Attempt) (grant string, ok bool) {
-	for _, g := range grants {
-		if covers(g, a) {
-			return g, true
+// Match finds the first of grants that covers a; malformed ones cover nothing.
+// A lookup is covered by a grant of the name for any port, and of any action
+// of the AWS service whose endpoint it is; an AWS call by a grant of its
+// action, resource and parameters, or of its host and port.
+func Match(grants []string, a Attempt) (covering string, ok bool) {
+	for _, s := range grants {
+		if g, err := parseGrant(s); err == nil && g.covers(a) {
+			return s, true
 		}
 	}
 	return "", false
 }
 
-func covers(grant string, a Attempt) bool {
-	first, rest, _ := strings.Cut(grant, " ")
-	if host, port, ok := hostPort(first); ok {
-		return (a.Kind == KindDNS || port == a.Port) && hostCovers(host, a.Host)
+func (g grant) covers(a Attempt) bool {
+	if g.action == "" {
+		return (a.Kind == KindDNS || g.port == a.Port) && g.names(a.Host)
 	}
 	switch a.Kind {
 	case KindAWS:
-		return starCovers(strings.ToLower(first), strings.ToLower(a.Action)) &&
-			(rest == "" || starCovers(strings.TrimSpace(rest), a.Resource))
+		return g.calls(a)
 	case KindDNS:
-		service, _, _ := strings.Cut(first, ":")
+		service, _, _ := strings.Cut(g.action, ":")
 		e, ok := endpointOf(a.Host)
-		return ok && strings.EqualFold(service, e.service)
+		return ok && service == e.service
 	}
 	return false
 }
 
-// hostPort takes a grant's first word apart; ok is false where it is none of
-// a host and a port.
-func hostPort(s string) (host string, port uint16, ok bool) {
-	i := strings.LastIndexByte(s, ':')
-	if i < 0 {
-		return "", 0, false
+// names says whether the grant's host covers host.
+func (g grant) names(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	switch {
+	case g.net.IsValid():
+		return err == nil && g.net.Contains(addr)
+	case g.wild != "":
+		_, above, ok := strings.Cut(host, ".")
+		return err != nil && ok && above == g.wild
 	}
-	n, err := strconv.ParseUint(s[i+1:], 10, 16)
-	if err != nil {
-		return "", 0, false
-	}
-	host = s[:i]
-	if len(host) > 1 && host[0] == '[' && host[len(host)-1] == ']' {
-		host = host[1 : len(host)-1]
-	}
-	return host, uint16(n), true
+	return g.host == host
 }
 
-func hostCovers(grant, host string) bool {
-	parent, wild := strings.CutPrefix(grant, "*.")
-	if wild {
-		_, above, ok := strings.Cut(host, ".")
-		parent, err := cleanName(parent)
-		if !ok || err != nil || above != parent {
+func (g grant) calls(a Attempt) bool {
+	if !starCovers(g.action, strings.ToLower(a.Action)) {
+		return false
+	}
+	words := strings.Split(a.Resource, " ")
+	if g.resource != "" && !starCovers(g.resource, words[0]) {
+		return false
+	}
+	for _, p := range g.params {
+		if p.name == "account" {
+			if a.Account == "" || !starCovers(p.value, a.Account) {
+				return false
+			}
+		} else if !p.holds(words[1:]) {
 			return false
 		}
-		_, err = netip.ParseAddr(host)
-		return err != nil
 	}
-	clean, err := cleanHost(grant)
-	return err == nil && clean == host
+	return true
+}
+
+// holds says whether the parameter is among words, and only with such values.
+func (p param) holds(words []string) bool {
+	found := false
+	for _, w := range words {
+		name, value, _ := strings.Cut(w, "=")
+		if !strings.EqualFold(name, p.name) {
+			continue
+		}
+		if !starCovers(p.value, value) {
+			return false
+		}
+		found = true
+	}
+	return found
 }
 
 func starCovers(grant, s string) bool {
@@ -90,33 +92,38 @@ func starCovers(grant, s string) bool {
 // Local says whether grants let host, on port, be at addr although that is not
 // a public address or is the host's own. A public name could be pointed there
 // by whoever runs its DNS, so it takes a grant that says so: of the address
-// itself, of the name together with a network that holds addr, or of a name
-// that only local resolvers answer (one label, .internal, .local, .localhost,
-// .lan, .home.arpa). Link-local and metadata addresses take the first or, for
-// networks that are themselves link-local, the second.
+// itself or a network it is in, of the name together with such a network, or
+// of a name that only local resolvers answer (one label, .internal, .local,
+// .localhost, .lan, .home.arpa). Link-local and metadata addresses take the
+// address itself, or a network that is one of those.
 func Local(grants []string, host string, port uint16, addr netip.Addr) bool {
 	addr = addr.Unmap()
-	for _, g := range grants {
-		first, rest, _ := strings.Cut(g, " ")
-		h, p, ok := hostPort(first)
-		if !ok || p != port || !hostCovers(h, host) {
+	for _, s := range grants {
+		g, err := parseGrant(s)
+		if err != nil || g.action != "" || g.port != port || !g.names(host) {
 			continue
 		}
-		if a, err := netip.ParseAddr(h); err == nil && a.Unmap() == addr {
-			return true
-		}
-		if rest = strings.TrimSpace(rest); rest != "" {
-			net, err := netip.ParsePrefix(rest)
-			if err == nil && net.Contains(addr) && (!reserved(addr) || reserved(net.Masked().Addr())) {
-				return true
-			}
-			continue
-		}
-		if h == host && localName(host) && !reserved(addr) {
+		if g.local(host, addr) {
 			return true
 		}
 	}
 	return false
+}
+
+func (g grant) local(host string, addr netip.Addr) bool {
+	within := func(p netip.Prefix) bool { return p.Contains(addr) && (!reserved(addr) || reserved(p.Addr())) }
+	dialled, err := netip.ParseAddr(host)
+	switch {
+	case err == nil && dialled.Unmap() != addr:
+		return false
+	case g.net.IsValid():
+		return within(g.net)
+	case g.at.IsValid():
+		return within(g.at)
+	case err == nil:
+		return true
+	}
+	return localName(host) && !reserved(addr)
 }
 
 func localName(host string) bool {

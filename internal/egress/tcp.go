@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -27,11 +28,27 @@ func (p *Proxy) serve(c net.Conn, port uint16) {
 	}
 }
 
+var errForgotten = errors.New("no name has this address any more; look it up again")
+
+// handedOut lets a's Host be the name its address stands for, or that address.
+func (p *Proxy) handedOut(a *Attempt) error {
+	addr := a.Address.Addr()
+	a.Host = addr.String()
+	if name, ok := p.names.name(addr); ok {
+		a.Host = name
+	} else if pool4.Contains(addr) || pool6.Contains(addr) {
+		return errForgotten
+	}
+	return nil
+}
+
 // serveNamed passes a connection through to the name its address stands for.
 func (p *Proxy) serveNamed(c net.Conn, a Attempt) {
-	a.Kind, a.Host = KindTCP, a.Address.Addr().String()
-	if name, ok := p.names.name(a.Address.Addr()); ok {
-		a.Host = name
+	a.Kind = KindTCP
+	if err := p.handedOut(&a); err != nil {
+		p.refuse(a, err)
+		abort(c)
+		return
 	}
 	if !p.cfg.Decide(a) {
 		p.refuse(a, errNotGranted)
@@ -50,16 +67,13 @@ func (p *Proxy) serveTLS(c net.Conn, a Attempt) {
 	c.SetReadDeadline(time.Now().Add(headTimeout))
 	br := bufio.NewReaderSize(c, maxHello)
 	h, err := readHello(br)
-	switch {
-	case err == nil && h.ech:
+	if err == nil && h.ech {
 		err = errECH
-	case err == nil && h.name == "":
-		err = errNoName
 	}
 	if h.name != "" {
 		a.Host = h.name
-	} else if name, ok := p.names.name(a.Address.Addr()); ok {
-		a.Host = name
+	} else if herr := p.handedOut(&a); err == nil {
+		err = herr
 	}
 	if err != nil {
 		p.refuse(a, err)
@@ -117,15 +131,7 @@ func (p *Proxy) pass(c net.Conn, r io.Reader, a Attempt) error {
 // join copies between c and up until both directions have ended or one broke,
 // or neither carried anything for idleTunnel. r and ur read them.
 func (p *Proxy) join(u *use, c net.Conn, r io.Reader, up net.Conn, ur io.Reader) error {
-	var last atomic.Int64
-	moved := func() {
-		now := time.Now()
-		if old := last.Load(); now.Unix()-old >= 30 && last.CompareAndSwap(old, now.Unix()) {
-			c.SetReadDeadline(now.Add(idleTunnel))
-			up.SetReadDeadline(now.Add(idleTunnel))
-		}
-	}
-	moved()
+	moved := newPulse(c, up).beat
 	done := make(chan error, 1)
 	go func() {
 		err := relay(up, r, &u.out, moved)
@@ -148,8 +154,50 @@ func finish(from, to net.Conn, err error) {
 	if w, ok := to.(interface{ CloseWrite() error }); err == nil && ok && w.CloseWrite() == nil {
 		return
 	}
+	if err != nil {
+		abort(from)
+		abort(to)
+		return
+	}
 	from.Close()
 	to.Close()
+}
+
+// pulse ends two connections that carry nothing for idleTunnel.
+type pulse struct {
+	a, b net.Conn
+	last atomic.Int64
+
+	mu      sync.Mutex
+	stopped bool
+}
+
+func newPulse(a, b net.Conn) *pulse {
+	p := &pulse{a: a, b: b}
+	p.beat()
+	return p
+}
+
+// beat says that something was carried.
+func (p *pulse) beat() {
+	now := time.Now()
+	if old := p.last.Load(); now.Unix()-old < 30 || !p.last.CompareAndSwap(old, now.Unix()) {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.stopped {
+		p.a.SetDeadline(now.Add(idleTunnel))
+		p.b.SetDeadline(now.Add(idleTunnel))
+	}
+}
+
+// stop makes reads of a fail, and keeps them so.
+func (p *pulse) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stopped = true
+	p.a.SetReadDeadline(time.Unix(1, 0))
 }
 
 // relay copies r to w until r ends, and counts as it goes.

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strconv"
 	"sync/atomic"
+
+	"redoubt.dev/redoubt/internal/fault"
 )
 
 // The kinds of Attempt.
@@ -22,7 +24,8 @@ type Attempt struct {
 	Host     string // lower case, no trailing dot; an address as text where the function named none
 	Port     uint16
 	Action   string         // "dynamodb:PutItem", for aws
-	Resource string         // "table/orders"; "*" where the call names none or it could not be read
+	Resource string         // "table/orders"; "*" where the call names none or it could not be read; of dangerous actions with parameters, " Name=value"
+	Account  string         // of AWS: whose credentials; empty where the id of the key does not say
 	Address  netip.AddrPort // as dialled inside
 }
 
@@ -43,7 +46,7 @@ func (a Attempt) Target() string {
 // when it ends; everything else is reported once, at its end.
 type Use struct {
 	Attempt
-	Allowed bool
+	Allowed bool   // false also where the host turned out to be where it may not be
 	First   bool   // false: more bytes of an earlier Use
 	In, Out int64  // bytes to the function, from the function
 	Err     string // why it was refused, or how it went wrong
@@ -73,6 +76,7 @@ func (p *Proxy) tell(u *use, err error) {
 	r := Use{Attempt: u.a, Allowed: true, First: !u.told.Swap(true), In: u.in.Swap(0), Out: u.out.Swap(0)}
 	if err != nil {
 		r.Err = err.Error()
+		r.Allowed = !fault.Is(err, fault.Denied)
 	}
 	if r.First || r.In != 0 || r.Out != 0 || r.Err != "" {
 		p.cfg.Report(r)
