@@ -45,6 +45,7 @@ type documentedVersion struct {
 	Digest redoubt.Digest `yaml:"digest"`
 	Image  string         `yaml:"image,omitempty"`
 	Since  time.Time      `yaml:"since,omitempty"`
+	Looked bool           `yaml:"looked,omitempty"`
 }
 
 type documentedEntry struct {

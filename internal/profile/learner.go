@@ -74,9 +74,7 @@ func (l *Learner) Rebase(p *Profile) {
 	if l.pending.Version != nil {
 		l.p.addVersion(*l.pending.Version)
 	}
-	l.news = slices.DeleteFunc(l.news, func(n *news) bool {
-		return slices.ContainsFunc(p.Versions, func(v Version) bool { return v.Digest == n.version.Digest })
-	})
+	l.news = slices.DeleteFunc(l.news, func(n *news) bool { return p.looked(n.version.Digest) })
 	for _, n := range l.news {
 		l.take(n)
 	}

@@ -18,6 +18,7 @@ const maxVersions = 64 // of one workload; the oldest go first
 // not raise the Revision.
 func Apply(p *Profile, d *Delta, now time.Time) (added, refused int) {
 	for _, n := range d.News {
+		n.Version.Looked = true
 		p.addVersion(n.Version)
 		bring(p, n.Version, n.Seeds, n.Changed)
 	}
@@ -65,6 +66,7 @@ func (p *Profile) addVersion(v Version) {
 			w.Since = v.Since
 		}
 		w.Image = max(w.Image, v.Image)
+		w.Looked = w.Looked || v.Looked
 	} else {
 		p.Versions = append(p.Versions, v)
 	}

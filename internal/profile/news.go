@@ -9,8 +9,8 @@ import (
 // news is what a new image version brought: what its static facts foretell and
 // the new contents of programs the profile knew. The owner who rolled it out
 // stands for both, so they are taken over in every state. It is kept until a
-// revision of the console shows the version, so that no older revision that is
-// still on its way undoes it.
+// revision of the console holds it, so that no older one that is still on its
+// way undoes it, nor one that has only heard that the version runs.
 type news struct {
 	version Version
 	seeds   []Entry
@@ -20,11 +20,12 @@ type news struct {
 
 // Version takes a new image version in; lookup says which content a path has
 // there, and seeds are what its static facts foretell. It reports whether the
-// version was new to the profile.
+// profile did not hold that yet.
 func (l *Learner) Version(v Version, seeds []Entry, lookup func(path string) (redoubt.Digest, bool)) bool {
-	if slices.ContainsFunc(l.p.Versions, func(w Version) bool { return w.Digest == v.Digest }) {
+	if l.p.looked(v.Digest) {
 		return false
 	}
+	v.Looked = true
 	all := Profile{Entries: make([]Entry, 0, len(l.byID))}
 	for _, e := range l.byID {
 		all.Entries = append(all.Entries, *e)
@@ -34,6 +35,10 @@ func (l *Learner) Version(v Version, seeds []Entry, lookup func(path string) (re
 	l.news = append(l.news, &n)
 	l.take(&n)
 	return true
+}
+
+func (p *Profile) looked(d redoubt.Digest) bool {
+	return slices.ContainsFunc(p.Versions, func(v Version) bool { return v.Digest == d && v.Looked })
 }
 
 // take puts news into the learner's own copy.

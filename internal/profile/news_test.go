@@ -44,8 +44,12 @@ func TestR5_R8_NewVersionKeepsProtectingAtOnce(t *testing.T) {
 		}
 	}
 	check("on the node", l.Profile(noon))
+	seen := console
+	seen.Versions = []Version{v1, v2} // it runs somewhere, the console has heard no more of it
+	l.Rebase(&seen)
+	check("on the node, after the console saw it run", l.Profile(noon))
 	d, ok := l.Take()
-	if !ok {
+	if !ok || len(d.News) != 1 {
 		t.Fatal("nothing to tell the console")
 	}
 	l.Rebase(&console) // an older revision, still on its way

@@ -49,11 +49,13 @@ type Profile struct {
 	Coverage Coverage           `json:"coverage"`
 }
 
-// Version is an image digest this workload has run.
+// Version is an image digest this workload has run. Looked says that the
+// profile holds what its files foretell, not only that it was seen running.
 type Version struct {
 	Digest redoubt.Digest `json:"digest"`
 	Image  string         `json:"image"`
 	Since  time.Time      `json:"since"`
+	Looked bool           `json:"looked,omitempty"`
 }
 
 // Entry allows one behaviour. Of the three parts exactly the one that Kind

@@ -376,11 +376,10 @@ func served(addr string) error {
 func waitServed(t *testing.T, addr string) {
 	t.Helper()
 	var err error
-	for range 100 {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		if err = served(addr); err == nil {
 			return
 		}
-		time.Sleep(100 * time.Millisecond)
 	}
 	t.Fatal(err)
 }

@@ -1289,6 +1289,7 @@ export interface components {
         ProfileVersion: {
             digest: string;
             image: string;
+            looked?: boolean;
             /** Format: date-time */
             since: string;
         };
