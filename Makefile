@@ -5,6 +5,8 @@ STATE ?= /var/lib/redoubt
 LISTEN ?= 127.0.0.1:8443
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GO_FILES := $(shell find cmd internal web -name '*.go' -o -name '*.o' -o -name '*.sql' 2>/dev/null)
+INIT  := internal/sandbox/image/init
+INIT_FILES := $(shell find internal/sandbox/initd internal/sandbox/plan -name '*.go' ! -name '*_test.go' 2>/dev/null)
 UI_FILES := $(shell find web/src web/index.html web/package.json web/package-lock.json -type f 2>/dev/null)
 
 .PHONY: help run build ui test lint bench generate setup clean
@@ -18,8 +20,11 @@ run: setup-run build ## build everything and protect this machine; prints the ad
 
 build: $(BIN) ## build bin/redoubt with the web UI inside
 
-$(BIN): web/dist/index.html $(GO_FILES) go.mod go.sum
+$(BIN): web/dist/index.html $(INIT) $(GO_FILES) go.mod go.sum
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $@ ./cmd/redoubt
+
+$(INIT): $(INIT_FILES) go.mod go.sum
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o $@ ./internal/sandbox/initd
 
 ui: web/dist/index.html ## build the web UI
 
@@ -46,4 +51,4 @@ generate: ## rebuild the committed BPF objects and protocol code
 	go generate ./...
 
 clean: ## remove what was built
-	rm -rf bin web/dist/assets web/dist/index.html
+	rm -rf bin web/dist/assets web/dist/index.html $(INIT)
