@@ -36,8 +36,8 @@ func mustRead(t testing.TB, wire io.Reader) *http.Request {
 func TestS5_PublishedExampleOfChunks(t *testing.T) {
 	date := time.Date(2013, 5, 24, 0, 0, 0, 0, time.UTC)
 	v := New(Config{
-		Keys: func(context.Context, string, string) (string, error) {
-			return "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", nil
+		Keys: func(context.Context, string, string) (Key, error) {
+			return Key{Secret: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}, nil
 		},
 		Now: func() time.Time { return date },
 	})

@@ -17,15 +17,21 @@ const Skew = 5 * time.Minute
 
 // Config is what a Verifier is made of.
 type Config struct {
-	// Keys returns the secret of an access key; session is the request's
-	// session token, empty without. Its errors go to the caller: see Refuse.
-	Keys func(ctx context.Context, id, session string) (secret string, err error)
+	// Keys returns an access key; session is the request's session token, empty
+	// without. Its errors go to the caller: see Refuse.
+	Keys func(ctx context.Context, id, session string) (Key, error)
 	// Once refuses a key it has seen, until the time given; nil where Want.Once
 	// is never asked for.
 	Once    func(key string, until time.Time) error
 	Now     func() time.Time // nil is time.Now
 	Longest time.Duration    // of a presigned request; 15 minutes
 	Body    int64            // bytes read where the body's hash is not declared; 6 MiB
+}
+
+// Key is an access key; Owner is for whoever keeps the keys.
+type Key struct {
+	Secret string
+	Owner  any
 }
 
 // Want is what the caller demands of one request.
@@ -40,6 +46,7 @@ type Result struct {
 	Region, Service string
 	Date, Expires   time.Time
 	Presigned       bool
+	Owner           any // of the key
 }
 
 // Verifier checks signatures. Safe for concurrent use.
@@ -99,11 +106,11 @@ func (v *Verifier) Verify(ctx context.Context, r *http.Request, want Want) (*Res
 	if err != nil {
 		return nil, err
 	}
-	secret, err := v.c.Keys(ctx, c.id, c.session)
+	held, err := v.c.Keys(ctx, c.id, c.session)
 	if err != nil {
 		return nil, err
 	}
-	key := v.key(c, secret)
+	key := v.key(c, held.Secret)
 	if err := v.check(r, c, &key, payload); err != nil {
 		return nil, err
 	}
@@ -115,7 +122,7 @@ func (v *Verifier) Verify(ctx context.Context, r *http.Request, want Want) (*Res
 	if err := wrap(r, c, &key, payload); err != nil {
 		return nil, err
 	}
-	return &Result{ID: c.id, Session: c.session, Region: c.region, Service: c.service, Date: c.date, Expires: end, Presigned: c.presigned}, nil
+	return &Result{ID: c.id, Session: c.session, Region: c.region, Service: c.service, Date: c.date, Expires: end, Presigned: c.presigned, Owner: held.Owner}, nil
 }
 
 // inTime says until when the request is good.

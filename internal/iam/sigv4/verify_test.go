@@ -39,11 +39,11 @@ func newTest(t testing.TB, change func(*Config)) *Verifier {
 	t.Helper()
 	seen := map[string]bool{}
 	c := Config{
-		Keys: func(_ context.Context, id, session string) (string, error) {
+		Keys: func(_ context.Context, id, session string) (Key, error) {
 			if id != testID || session != "" && session != "session/+=" {
-				return "", Refuse(UnknownKey, "there is no access key %s", id)
+				return Key{}, Refuse(UnknownKey, "there is no access key %s", id)
 			}
-			return testSecret, nil
+			return Key{Secret: testSecret, Owner: "alice"}, nil
 		},
 		Once: func(key string, _ time.Time) error {
 			if seen[key] {
@@ -155,7 +155,7 @@ func TestS5_WhatAWSSignsHolds(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.ID != testID || got.Service != s.service || got.Presigned != (s.presign > 0) || got.Session != s.session {
+			if got.ID != testID || got.Service != s.service || got.Presigned != (s.presign > 0) || got.Session != s.session || got.Owner != "alice" {
 				t.Errorf("got %+v", got)
 			}
 			if body, err := io.ReadAll(r.Body); err != nil || string(body) != s.body {
@@ -314,7 +314,7 @@ func TestS5_ReplayIsRefusedWhereAsked(t *testing.T) {
 func TestS5_ChangedSecretIsNotServedFromTheCache(t *testing.T) {
 	secret := testSecret
 	v := newTest(t, func(c *Config) {
-		c.Keys = func(context.Context, string, string) (string, error) { return secret, nil }
+		c.Keys = func(context.Context, string, string) (Key, error) { return Key{Secret: secret}, nil }
 	})
 	for _, s := range []string{testSecret, "another"} {
 		secret = s
