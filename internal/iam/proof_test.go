@@ -371,7 +371,7 @@ func TestS2_AssumeRole(t *testing.T) {
 
 func TestS2_CredentialsEnd(t *testing.T) {
 	ctx, w := context.Background(), open(t, nil)
-	w.clock.move(time.Until(w.clock.now()) - 20*time.Minute)
+	w.clock.move(time.Since(w.clock.now()) - 20*time.Minute)
 	if _, err := w.Put(ctx, "admin", iam.Principal{ID: "role/web"}); err != nil {
 		t.Fatal(err)
 	}
