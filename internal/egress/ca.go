@@ -203,6 +203,7 @@ func (ca *CA) certificate(host string) (*tls.Certificate, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
 		SerialNumber: serial,
+		Subject:      pkix.Name{CommonName: "AWS endpoint as Redoubt reads it"},
 		DNSNames:     []string{host},
 		NotBefore:    now.Add(-time.Hour), NotAfter: now.Add(leafLife),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},

@@ -30,6 +30,9 @@ func newDatagrams(c net.PacketConn) *datagrams {
 		// An IPv6 socket takes both, for the IPv4 packets it may get.
 		e4 := unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
 		e6 := unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
+		// An address that is local by a route alone is none to answer from by
+		// itself for IPv6. Where that cannot be had, IPv4 still works.
+		unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_FREEBIND, 1)
 		if e4 == nil || e6 == nil {
 			d.udp = udp
 		}

@@ -228,6 +228,7 @@ func (a *authority) server(t testing.TB, h http.Handler) *httptest.Server {
 type room struct {
 	t    testing.TB
 	work chan func()
+	v6   bool // the kernel has IPv6
 }
 
 func newRoom(t testing.TB) *room {
@@ -254,6 +255,7 @@ func newRoom(t testing.TB) *room {
 	r.run("ip", "link", "set", "lo", "up")
 	r.run("ip", "route", "add", "local", "0.0.0.0/0", "dev", "lo", "table", "local")
 	if _, err := os.Stat("/proc/net/if_inet6"); err == nil {
+		r.v6 = true
 		r.run("ip", "-6", "route", "add", "local", "::/0", "dev", "lo", "table", "local")
 	}
 	return r
