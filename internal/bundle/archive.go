@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
@@ -52,10 +53,24 @@ func formOf(head []byte) form {
 	case has("\x28\xb5\x2f\xfd"):
 		return isZstd
 	}
-	if _, err := tar.NewReader(strings.NewReader(string(head))).Next(); len(head) == 512 && err == nil {
+	if len(head) == 512 && tarSum(head) {
 		return isTar
 	}
 	return unknown
+}
+
+// tarSum says whether a block's checksum is that of a tar header, of whatever
+// dialect.
+func tarSum(block []byte) bool {
+	const from, to = 148, 156
+	want, err := strconv.ParseUint(strings.Trim(string(block[from:to]), " \x00"), 8, 32)
+	sum := uint64(to-from) * ' '
+	for i, b := range block {
+		if i < from || i >= to {
+			sum += uint64(b)
+		}
+	}
+	return err == nil && want == sum
 }
 
 // unzipped reads a tar below its compression, if it has any.
