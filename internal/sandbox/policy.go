@@ -50,9 +50,13 @@ func (h *Host) write(p *plan.Plan, s *Spec) {
 }
 
 func limits(s *Spec) []plan.Limit {
+	size := uint64(unix.RLIM_INFINITY)
+	if s.FileSize > 0 {
+		size = uint64(s.FileSize)
+	}
 	return []plan.Limit{
 		{Resource: unix.RLIMIT_NOFILE, Value: uint64(s.Files)},
-		{Resource: unix.RLIMIT_FSIZE, Value: uint64(s.FileSize)},
+		{Resource: unix.RLIMIT_FSIZE, Value: size},
 		{Resource: unix.RLIMIT_CORE, Value: 0},
 		{Resource: unix.RLIMIT_MEMLOCK, Value: 64 << 10},
 		{Resource: unix.RLIMIT_MSGQUEUE, Value: 64 << 10},

@@ -17,14 +17,13 @@ type Spec struct {
 	Env  []string
 	Dir  string // working directory, / if empty
 
-	Mounts []Mount
-	Tmp    int64   // bytes of the private /tmp, 64 MiB if 0
-	Memory int64   // bytes, 128 MiB if 0; what lies in /tmp does not count
-	CPU    float64 // cores, 1 if 0
-	Pids   int     // processes and threads, 256 if 0, never below 32
-	// FileSize bounds one file in bytes; Tmp does anyway if 0.
-	FileSize int64
-	Files    int // open at once in one process, 1024 if 0
+	Mounts   []Mount
+	Tmp      int64   // bytes of the private /tmp, 64 MiB if 0
+	Memory   int64   // bytes, 128 MiB if 0; what lies in /tmp does not count
+	CPU      float64 // cores, 1 if 0
+	Pids     int     // processes and threads, 256 if 0, never below 32
+	FileSize int64   // bytes in one file; Tmp alone bounds it if 0
+	Files    int     // open at once in one process, 1024 if 0
 
 	// Exec are the programs it may start beyond Argv[0], as absolute paths in
 	// the sandbox. A script here grants its interpreter. The one word "*"
@@ -124,7 +123,6 @@ func (s *Spec) complete() error {
 	s.CPU = or(s.CPU, 1)
 	s.Pids = max(or(s.Pids, defaultPids), minPids)
 	s.Files = or(s.Files, defaultFiles)
-	s.FileSize = or(s.FileSize, s.Tmp)
 	return nil
 }
 

@@ -13,6 +13,9 @@ import (
 	"redoubt.dev/redoubt/internal/sandbox"
 )
 
+// Init builds the first program of sandboxes, once.
+func Init() ([]byte, error) { return build() }
+
 var build = sync.OnceValues(func() ([]byte, error) {
 	dir, err := os.MkdirTemp("", "init")
 	if err != nil {
