@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -124,29 +123,6 @@ func (g *group) write(controller, file, value string) error {
 		return fmt.Errorf("set %s of sandbox: %w", file, err)
 	}
 	return nil
-}
-
-// enter moves the calling thread in, so that its next child starts inside;
-// moving a running process takes a lock of the whole machine.
-func (g *group) enter() error { return join(g.tasks) }
-
-// leave moves it back to where this process belongs.
-func (g *group) leave() error { return join(g.h.home) }
-
-func join(tasks []*os.File) error {
-	for _, f := range tasks {
-		if _, err := syscall.Write(int(f.Fd()), []byte("0")); err != nil {
-			return fmt.Errorf("join control group: %w", err)
-		}
-	}
-	return nil
-}
-
-// into tells the fork to start its child in the version 2 group.
-func (g *group) into(attr *syscall.SysProcAttr) {
-	if g.unified != nil {
-		attr.UseCgroupFD, attr.CgroupFD = true, int(g.unified.Fd())
-	}
 }
 
 const freezeLimit = 5 * time.Second

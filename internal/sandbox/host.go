@@ -37,7 +37,7 @@ type Host struct {
 	gaps   []string
 
 	lock     *os.File
-	image    *os.File // init, executable by its number
+	launcher *launcher
 	base     *os.File // the mount namespace sandboxes copy
 	null     *os.File
 	binds    []plan.Pair
@@ -84,9 +84,6 @@ func (h *Host) open(cfg Config) error {
 	if err := h.take(filepath.Join(dir, "lock")); err != nil {
 		return err
 	}
-	if h.image, err = keepHigh(cfg.Init); err != nil {
-		return err
-	}
 	if h.null, err = os.OpenFile(os.DevNull, os.O_RDWR, 0); err != nil {
 		return fmt.Errorf("open null device: %w", err)
 	}
@@ -102,7 +99,8 @@ func (h *Host) open(cfg Config) error {
 	if h.base, h.binds, h.links, err = base(root); err != nil {
 		return err
 	}
-	return nil
+	h.launcher, err = newLauncher(cfg.Init, h.base, h.groups.home, h.null)
+	return err
 }
 
 // take makes sure that one host at a time uses the directory: the next would
@@ -118,29 +116,6 @@ func (h *Host) take(path string) error {
 	}
 	h.lock = f
 	return nil
-}
-
-// firstFile is above every number a child's files are given: the image must
-// not be overwritten by them before it is started.
-const firstFile = 512
-
-func keepHigh(image []byte) (*os.File, error) {
-	f, err := memory("init", image, true)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	// A file open for writing cannot be executed, so it is opened once more.
-	fd, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, fmt.Errorf("open init: %w", err)
-	}
-	defer unix.Close(fd)
-	high, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, firstFile)
-	if err != nil {
-		return nil, fmt.Errorf("keep init: %w", err)
-	}
-	return os.NewFile(uintptr(high), "init"), nil
 }
 
 // probe asks the kernel for what a sandbox cannot do without, and notes the
@@ -196,10 +171,13 @@ func (h *Host) Close() error {
 
 func (h *Host) release() error {
 	var err error
+	if h.launcher != nil {
+		h.launcher.close()
+	}
 	if h.groups != nil {
 		err = h.groups.close()
 	}
-	for _, f := range []*os.File{h.image, h.base, h.null, h.lock} {
+	for _, f := range []*os.File{h.base, h.null, h.lock} {
 		if f != nil {
 			f.Close()
 		}

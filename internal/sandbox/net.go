@@ -5,30 +5,41 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
 
-// network makes a network namespace around the calling thread. It has a
-// loopback and nothing else, and every address there is counts as its own: what
-// the host listens on inside is all that can be reached.
-func network(ports []Port) ([]any, error) {
-	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		return nil, fmt.Errorf("make network: %w", err)
+// network makes a network namespace. It has a loopback and nothing else, and
+// every address there is counts as its own: what the host listens on inside is
+// all that can be reached.
+func network(ports []Port) (sockets []any, ns *os.File, err error) {
+	type result struct {
+		sockets []any
+		ns      *os.File
 	}
-	if err := loopback(); err != nil {
-		return nil, err
-	}
-	sockets := make([]any, 0, len(ports))
-	for _, p := range ports {
-		s, err := p.open()
-		if err != nil {
-			closeAll(sockets)
-			return nil, err
+	r, err := call(func() (r result, err error) {
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			return r, fmt.Errorf("make network: %w", err)
 		}
-		sockets = append(sockets, s)
-	}
-	return sockets, nil
+		if err := loopback(); err != nil {
+			return r, err
+		}
+		for _, p := range ports {
+			s, err := p.open()
+			if err != nil {
+				closeAll(r.sockets)
+				return r, err
+			}
+			r.sockets = append(r.sockets, s)
+		}
+		if r.ns, err = os.Open("/proc/thread-self/ns/net"); err != nil {
+			closeAll(r.sockets)
+			return r, fmt.Errorf("keep network: %w", err)
+		}
+		return r, nil
+	})
+	return r.sockets, r.ns, err
 }
 
 func (p Port) open() (any, error) {

@@ -57,7 +57,8 @@ func limits(s *Spec) []plan.Limit {
 	return []plan.Limit{
 		{Resource: unix.RLIMIT_NOFILE, Value: uint64(s.Files)},
 		{Resource: unix.RLIMIT_FSIZE, Value: size},
-		{Resource: unix.RLIMIT_CORE, Value: 0},
+		// Not 0: with 1 the kernel also leaves a core handler of the host's alone.
+		{Resource: unix.RLIMIT_CORE, Value: 1},
 		{Resource: unix.RLIMIT_MEMLOCK, Value: 64 << 10},
 		{Resource: unix.RLIMIT_MSGQUEUE, Value: 64 << 10},
 		{Resource: unix.RLIMIT_SIGPENDING, Value: 1024},

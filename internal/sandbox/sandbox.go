@@ -23,6 +23,7 @@ type Sandbox struct {
 	pidfd   int
 	tmp     int // the root of its /tmp
 	sockets []any
+	reports *net.UnixConn // of the launcher
 	readers sync.WaitGroup
 	pipes   []*os.File
 	execs   *supervisor
@@ -144,48 +145,37 @@ func (s *Sandbox) signal() {
 	if s.pidfd >= 0 {
 		_ = unix.PidfdSendSignal(s.pidfd, unix.SIGKILL, nil, 0)
 	} else {
-		_ = unix.Kill(s.pid, unix.SIGKILL) // not waited for yet, so still its own
+		_ = unix.Kill(s.pid, unix.SIGKILL) // its own until release
 	}
 	s.group.kill()
 }
 
 const chunk = 32 << 10
 
-// output carries what the program prints to Spec.Output.
-func (s *Sandbox) output(pipes [2]*os.File) {
-	for i, r := range pipes {
-		if r == nil {
-			continue
-		}
-		s.pipes = append(s.pipes, r)
-		s.readers.Go(func() {
-			b := make([]byte, chunk)
-			for {
-				n, err := r.Read(b)
-				if n > 0 {
-					s.spec.Output(i+1, b[:n])
-				}
-				if err != nil {
-					return
-				}
+// read carries what the program prints to Spec.Output.
+func (s *Sandbox) read(stream int, r *os.File) {
+	s.pipes = append(s.pipes, r)
+	s.readers.Go(func() {
+		b := make([]byte, chunk)
+		for {
+			n, err := r.Read(b)
+			if n > 0 {
+				s.spec.Output(stream, b[:n])
 			}
-		})
-	}
+			if err != nil {
+				return
+			}
+		}
+	})
 }
 
-// drainLimit is how long what was printed last may take to be read.
+// drainLimit is how long what was printed last may take to be taken.
 const drainLimit = 2 * time.Second
 
 // ended clears everything up after the program. No process of the sandbox is
 // left when its first is gone: the kernel ends a pid namespace as a whole.
-func (s *Sandbox) ended() {
+func (s *Sandbox) ended(status unix.WaitStatus) {
 	s.mu.Lock()
-	var status unix.WaitStatus
-	for {
-		if _, err := unix.Wait4(s.pid, &status, 0, nil); err != unix.EINTR {
-			break
-		}
-	}
 	u, oom := s.measure()
 	u.Pids = 0
 	s.over, s.last = true, u
@@ -198,6 +188,31 @@ func (s *Sandbox) ended() {
 	close(s.done)
 }
 
+// reap lets go of the PID and waits until the kernel has. From here on it may
+// be another's.
+func (s *Sandbox) reap() {
+	if s.reports == nil {
+		return
+	}
+	_ = s.reports.CloseWrite()
+	_ = s.reports.SetReadDeadline(time.Now().Add(drainLimit))
+	_, _ = s.reports.Read(make([]byte, 1))
+	_ = s.reports.Close()
+}
+
+// drain reads what was printed last. Whoever takes it too slowly loses it.
+func (s *Sandbox) drain() {
+	read := make(chan struct{})
+	go func() { s.readers.Wait(); close(read) }()
+	select {
+	case <-read:
+	case <-time.After(drainLimit):
+	}
+	for _, r := range s.pipes {
+		_ = r.Close()
+	}
+}
+
 // release gives back what the sandbox held, started or not.
 func (s *Sandbox) release() {
 	s.mu.Lock()
@@ -205,16 +220,11 @@ func (s *Sandbox) release() {
 	s.mu.Unlock()
 	execs.close()
 	closeAll(s.sockets)
-	for _, r := range s.pipes {
-		_ = r.SetReadDeadline(time.Now().Add(drainLimit))
-	}
-	s.readers.Wait()
-	for _, r := range s.pipes {
-		_ = r.Close()
-	}
-	if s.pid != 0 && s.pidfd >= 0 {
+	s.drain()
+	if s.pidfd >= 0 {
 		unix.Close(s.pidfd)
 	}
+	s.reap()
 	if s.tmp >= 0 {
 		unix.Close(s.tmp)
 	}

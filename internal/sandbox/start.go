@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -29,34 +29,33 @@ func (h *Host) Start(ctx context.Context, spec Spec) (*Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sandbox{host: h, spec: spec, slot: slot, tmp: -1, done: make(chan struct{})}
-	l := &launch{s: s, forked: make(chan error, 1)}
-	if err := l.prepare(); err != nil {
-		l.close()
-		s.release()
-		return nil, err
+	s := &Sandbox{host: h, spec: spec, slot: slot, tmp: -1, pidfd: -1, done: make(chan struct{})}
+	l := &launch{s: s}
+	err = l.prepare()
+	if err == nil {
+		err = l.fork(ctx)
 	}
-	s.output(l.readers)
-	onThread(l.run)
-	err = <-l.forked
 	l.close()
 	if err != nil {
-		l.control.Close()
 		s.release()
 		return nil, err
 	}
-	return s, s.await(ctx, l.control)
+	go s.follow()
+	if err := s.await(ctx, l.control); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // launch is what a start holds until the fork.
 type launch struct {
 	s       *Sandbox
 	plan    plan.Plan
-	files   []*os.File // what the child gets, in order; the mounts follow
+	network *os.File
+	reply   *os.File   // the launcher's end of its reports
+	files   []*os.File // what init gets, in order; the mounts follow
 	mounts  []int
-	readers [2]*os.File // the program's output
-	control *os.File    // our end
-	forked  chan error
+	control *net.UnixConn // our end of what init says
 }
 
 func (l *launch) prepare() error {
@@ -65,31 +64,62 @@ func (l *launch) prepare() error {
 	if s.group, err = h.groups.make(s.spec.ID, &s.spec); err != nil {
 		return err
 	}
+	s.sockets, l.network, err = network(s.spec.Ports)
+	if err != nil {
+		return err
+	}
 	if err := l.mount(); err != nil {
 		return err
 	}
 	h.write(&l.plan, &s.spec)
-	text, err := memory("plan", l.plan.Encode(), false)
+	b := l.plan.Encode()
+	if len(b) > plan.MaxSize {
+		return fault.New(fault.Limited, "start sandbox %s: arguments and environment take %d bytes, at most %d can be given", s.spec.ID, len(b), plan.MaxSize)
+	}
+	text, err := memory("plan", b, false)
 	if err != nil {
 		return err
 	}
-	l.files = append(l.files, h.null, nil, nil, text, nil)
-	for i := range 2 {
-		if s.spec.Output == nil {
-			l.files[1+i] = h.null
-			continue
+	l.files = append(l.files, h.null, h.null, h.null, text, nil)
+	if s.spec.Output != nil {
+		if err := l.pipes(); err != nil {
+			return err
 		}
-		if l.readers[i], l.files[1+i], err = os.Pipe(); err != nil {
+	}
+	if l.control, l.files[plan.FileControl], err = packets("control"); err != nil {
+		return err
+	}
+	s.reports, l.reply, err = packets("reports")
+	return err
+}
+
+// pipes lets the program's output be read.
+func (l *launch) pipes() error {
+	for stream := 1; stream <= 2; stream++ {
+		r, w, err := os.Pipe()
+		if err != nil {
 			return fmt.Errorf("make output pipe: %w", err)
 		}
+		l.files[stream] = w
+		l.s.read(stream, r)
 	}
+	return nil
+}
+
+// packets makes a pair of sockets: ours, and a file to give away.
+func packets(name string) (*net.UnixConn, *os.File, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return fmt.Errorf("make control socket: %w", err)
+		return nil, nil, fmt.Errorf("make %s socket: %w", name, err)
 	}
-	l.control = os.NewFile(uintptr(pair[0]), "control")
-	l.files[4] = os.NewFile(uintptr(pair[1]), "control")
-	return nil
+	ours, theirs := os.NewFile(uintptr(pair[0]), name), os.NewFile(uintptr(pair[1]), name)
+	defer ours.Close()
+	c, err := net.FileConn(ours)
+	if err != nil {
+		theirs.Close()
+		return nil, nil, fmt.Errorf("make %s socket: %w", name, err)
+	}
+	return c.(*net.UnixConn), theirs, nil
 }
 
 func (l *launch) mount() error {
@@ -117,9 +147,9 @@ func (l *launch) mount() error {
 	return nil
 }
 
-// close lets go of what now belongs to the child.
+// close lets go of what now belongs to others.
 func (l *launch) close() {
-	for _, f := range l.files {
+	for _, f := range append(l.files, l.network, l.reply) {
 		if f != nil && f != l.s.host.null {
 			f.Close()
 		}
@@ -127,76 +157,76 @@ func (l *launch) close() {
 	for _, fd := range l.mounts {
 		unix.Close(fd)
 	}
+	if l.s.pid == 0 && l.control != nil {
+		l.control.Close()
+	}
 }
 
-// run forks, and stays: the program follows this thread into death, so the
-// thread lives as long as the program, and all end with the host.
-func (l *launch) run() {
-	pid, err := l.fork()
-	l.forked <- err
-	if err != nil {
-		return
-	}
-	// Its number stays its own until ended has told everybody.
-	for unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
-	}
-	// Elsewhere: this thread no longer sees the host's files.
-	go l.s.ended()
-}
-
-func (l *launch) fork() (int, error) {
+// fork orders the sandbox's first process and waits until there is one.
+func (l *launch) fork(ctx context.Context) error {
 	s := l.s
-	var err error
-	if s.sockets, err = network(s.spec.Ports); err != nil {
-		return 0, err
+	if err := ctx.Err(); err != nil {
+		return fault.New(fault.Unavailable, "start sandbox %s: %w", s.spec.ID, err)
 	}
-	if err := unix.Unshare(unix.CLONE_FS); err != nil {
-		return 0, fmt.Errorf("part from the process's root: %w", err)
+	o := plan.Order{Unified: s.group.unified != nil, Tasks: uint64(len(s.group.tasks))}
+	for _, inside := range []uint32{0, programID} {
+		o.IDs = append(o.IDs, plan.Pair32{Inside: uint64(inside), Outside: uint64(s.host.id(s.slot, inside))})
 	}
-	if err := unix.Setns(int(s.host.base.Fd()), unix.CLONE_NEWNS); err != nil {
-		return 0, fmt.Errorf("enter base: %w", err)
+	files := []int{int(l.reply.Fd()), int(l.network.Fd())}
+	if o.Unified {
+		files = append(files, int(s.group.unified.Fd()))
 	}
-	if err := s.group.enter(); err != nil {
-		return 0, err
+	for _, f := range append(s.group.tasks, l.files...) {
+		files = append(files, int(f.Fd()))
 	}
-	attr := l.attributes()
-	pid, err := syscall.ForkExec(fmt.Sprintf("/proc/self/fd/%d", s.host.image.Fd()), []string{"init"}, attr)
-	if back := s.group.leave(); back != nil {
-		s.host.log.Error("a thread stays in a sandbox's control group", "sandbox", s.spec.ID, "error", back)
+	files = append(files, l.mounts...)
+	if err := s.host.launcher.order(&o, files); err != nil {
+		return fmt.Errorf("start sandbox %s: %w", s.spec.ID, err)
 	}
+	// Ours must be the last, so that the end of the launcher can be seen.
+	l.reply.Close()
+	// Not cut short by ctx: a process would be left that nobody knows of.
+	_ = s.reports.SetReadDeadline(time.Now().Add(startLimit))
+	r, fd, err := s.report()
 	if err != nil {
-		return 0, fmt.Errorf("start init of sandbox %s: %w", s.spec.ID, err)
+		return fmt.Errorf("start sandbox %s: the launcher does not answer: %w", s.spec.ID, err)
 	}
-	s.pid = pid
-	return pid, nil
+	if r.Failed != "" {
+		return fault.New(fault.Internal, "start sandbox %s: %s", s.spec.ID, r.Failed)
+	}
+	s.pid, s.pidfd = int(r.PID), fd
+	return nil
 }
 
-func (l *launch) attributes() *syscall.ProcAttr {
-	s := l.s
-	ids := []syscall.SysProcIDMap{
-		{ContainerID: 0, HostID: int(s.host.id(s.slot, 0)), Size: 1},
-		{ContainerID: programID, HostID: int(s.host.id(s.slot, programID)), Size: 1},
+// report reads the launcher's next word.
+func (s *Sandbox) report() (*plan.Report, int, error) {
+	b, rights := make([]byte, plan.MaxOrder), make([]byte, unix.CmsgSpace(4))
+	n, m, _, _, err := s.reports.ReadMsgUnix(b, rights)
+	if err == nil && n == 0 {
+		err = io.EOF
 	}
-	s.pidfd = -1
-	sys := &syscall.SysProcAttr{
-		Cloneflags:                 unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS,
-		UidMappings:                ids,
-		GidMappings:                ids,
-		GidMappingsEnableSetgroups: true,
-		Credential:                 &syscall.Credential{},
-		Setsid:                     true,
-		PidFD:                      &s.pidfd,
+	if err != nil {
+		return nil, -1, err
 	}
-	s.group.into(sys)
-	files := make([]uintptr, 0, len(l.files)+len(l.mounts))
-	for _, f := range l.files {
-		files = append(files, f.Fd())
+	fd := -1
+	if m > 0 {
+		if fd, err = descriptor(rights[:m]); err != nil {
+			return nil, -1, err
+		}
 	}
-	for _, fd := range l.mounts {
-		files = append(files, uintptr(fd))
+	r, err := plan.DecodeReport(b[:n])
+	return r, fd, err
+}
+
+// follow waits for the end of the program, or of the launcher, which takes
+// all it started with it.
+func (s *Sandbox) follow() {
+	_ = s.reports.SetReadDeadline(time.Time{})
+	status := unix.WaitStatus(unix.SIGKILL)
+	if r, _, err := s.report(); err == nil {
+		status = unix.WaitStatus(r.Status)
 	}
-	// Init is over before it could need to collect memory or a second core.
-	return &syscall.ProcAttr{Env: []string{"GOGC=off", "GOMAXPROCS=1"}, Files: files, Sys: sys}
+	s.ended(status)
 }
 
 // id is the host's number for one of the sandbox's two ids.
@@ -209,7 +239,7 @@ func (h *Host) id(slot int, inside uint32) uint32 {
 }
 
 // await follows init until it has become the program.
-func (s *Sandbox) await(ctx context.Context, control *os.File) error {
+func (s *Sandbox) await(ctx context.Context, control *net.UnixConn) error {
 	reason, err := s.listen(ctx, control)
 	if err == nil && reason == "" && s.host.keep(s) {
 		return nil
@@ -228,14 +258,8 @@ func (s *Sandbox) await(ctx context.Context, control *os.File) error {
 
 // listen reads what init says: its filter's listener, then nothing, because
 // the exec closes its end; or why there is no program.
-func (s *Sandbox) listen(ctx context.Context, control *os.File) (reason string, err error) {
-	defer control.Close()
-	c, err := net.FileConn(control)
-	if err != nil {
-		return "", fmt.Errorf("follow init: %w", err)
-	}
-	defer c.Close()
-	conn := c.(*net.UnixConn)
+func (s *Sandbox) listen(ctx context.Context, conn *net.UnixConn) (reason string, err error) {
+	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
 	conn.SetDeadline(time.Now().Add(startLimit))
 	text, rights := make([]byte, 4096), make([]byte, unix.CmsgSpace(4))

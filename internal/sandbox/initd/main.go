@@ -19,6 +19,10 @@ func main() {
 	// What a thread gives up stays with the thread, and the exec keeps only
 	// the one that calls it. So all of it happens on this one.
 	runtime.LockOSThread()
+	if os.Args[0] == plan.LauncherName {
+		launch()
+		return
+	}
 	step, err := run()
 	report(step + ": " + err.Error())
 	os.Exit(127)

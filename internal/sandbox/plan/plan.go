@@ -1,9 +1,7 @@
-// Package plan is the one message a host gives to the init of a sandbox: what
-// to mount, what to give up, what to run. It knows how that is written down,
-// and leaves deciding to the host and doing to init.
+// Package plan is what a host says to the init of a sandbox: what to mount,
+// what to give up, what to run; and to the launcher that starts it. It knows how
+// that is written down, and leaves deciding to the host and doing to init.
 package plan
-
-import "errors"
 
 // The files init finds open when it starts.
 const (
@@ -54,21 +52,13 @@ type Rules struct {
 }
 
 // Encode writes p down.
-func (p *Plan) Encode() []byte {
-	w := &wire{out: true}
-	p.walk(w)
-	return w.b
-}
+func (p *Plan) Encode() []byte { return encode(p.walk) }
 
 // Decode reads what Encode wrote.
 func Decode(b []byte) (*Plan, error) {
-	if len(b) > MaxSize {
-		return nil, errors.New("read plan: too large")
-	}
-	p, w := &Plan{}, &wire{b: b}
-	p.walk(w)
-	if w.bad || len(w.b) != 0 {
-		return nil, errors.New("read plan: malformed")
+	p := &Plan{}
+	if err := decode(b, p.walk); err != nil {
+		return nil, err
 	}
 	return p, nil
 }

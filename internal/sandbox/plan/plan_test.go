@@ -44,6 +44,20 @@ func TestCutPlanIsRefused(t *testing.T) {
 	}
 }
 
+func TestOrderAndReportComeBack(t *testing.T) {
+	o := &Order{IDs: []Pair32{{0, 200000}, {993, 200001}}, Unified: true, Tasks: 4}
+	if got, err := DecodeOrder(o.Encode()); err != nil || !cmp.Equal(o, got) {
+		t.Errorf("%v: %s", err, cmp.Diff(o, got))
+	}
+	r := &Report{PID: 7, Ended: true, Status: 9, Failed: "no"}
+	if got, err := DecodeReport(r.Encode()); err != nil || !cmp.Equal(r, got) {
+		t.Errorf("%v: %s", err, cmp.Diff(r, got))
+	}
+	if _, err := DecodeReport([]byte{1}); err == nil {
+		t.Error("a cut report was taken")
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add(sample().Encode())
 	f.Add((&Plan{}).Encode())
