@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,14 +59,23 @@ type launch struct {
 	control *net.UnixConn // our end of what init says
 }
 
+// prepare makes everything the fork needs. The network is half of the work and
+// needs nothing of the rest.
 func (l *launch) prepare() error {
+	wired := make(chan error, 1)
+	go func() {
+		var err error
+		l.s.sockets, l.network, err = network(l.s.spec.Ports)
+		wired <- err
+	}()
+	err := l.furnish()
+	return cmp.Or(err, <-wired)
+}
+
+func (l *launch) furnish() error {
 	s, h := l.s, l.s.host
 	var err error
 	if s.group, err = h.groups.make(s.spec.ID, &s.spec); err != nil {
-		return err
-	}
-	s.sockets, l.network, err = network(s.spec.Ports)
-	if err != nil {
 		return err
 	}
 	if err := l.mount(); err != nil {

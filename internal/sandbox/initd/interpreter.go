@@ -4,19 +4,26 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
-	"os"
+
+	"golang.org/x/sys/unix"
 )
 
 // interpreter names the file the kernel starts in place of the program at
 // path: what a #! line says, the loader of an ELF file. Empty for none.
 func interpreter(path string) string {
-	f, err := os.Open(path)
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return ""
 	}
-	defer f.Close()
-	return interpreterOf(f)
+	defer unix.Close(fd)
+	return interpreterOf(file(fd))
 }
+
+// file reads a descriptor without the machinery of package os, which takes
+// longer than the reading.
+type file int
+
+func (f file) ReadAt(b []byte, at int64) (int, error) { return unix.Pread(int(f), b, at) }
 
 // interpreterOf reads a program of anybody's making: whatever does not fit is
 // no interpreter.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"path"
 	"strings"
 
@@ -32,7 +31,7 @@ func build(p *plan.Plan) error {
 		}
 	}
 	for _, dir := range append([]string{"/proc", "/sys", "/run"}, p.Places...) {
-		if err := os.MkdirAll(next+dir, 0o755); err != nil {
+		if err := mkdir(next + dir); err != nil {
 			return err
 		}
 	}
@@ -59,8 +58,8 @@ func mountProc(masks []string) error {
 		return wrap("mount /proc", err)
 	}
 	// When the whole machine is short of memory, functions go before others.
-	if err := os.WriteFile(dir+"/self/oom_score_adj", []byte("500"), 0); err != nil {
-		return err
+	if err := yield(dir + "/self/oom_score_adj"); err != nil {
+		return wrap("yield memory", err)
 	}
 	for _, m := range masks {
 		err := unix.Mount(next+"/dev/null", next+m, "", unix.MS_BIND, "")
@@ -95,18 +94,46 @@ func attach(fd int, target string) error {
 	return unix.Close(fd)
 }
 
+// yield makes the kernel end this process rather than the host's.
+func yield(path string) error {
+	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	_, err = unix.Write(fd, []byte("500"))
+	return err
+}
+
 // place makes what a mount needs to stand on.
 func place(to string, dir bool) error {
 	if dir {
-		return os.MkdirAll(to, 0o755)
+		return mkdir(to)
 	}
-	if _, err := os.Lstat(to); err == nil {
+	var st unix.Stat_t
+	if unix.Lstat(to, &st) == nil {
 		return nil
 	}
-	if err := os.MkdirAll(path.Dir(to), 0o755); err != nil {
+	if err := mkdir(path.Dir(to)); err != nil {
 		return err
 	}
-	return os.WriteFile(to, nil, 0o644)
+	return unix.Mknod(to, unix.S_IFREG|0o644, 0)
+}
+
+// mkdir makes a directory and those above it.
+func mkdir(dir string) error {
+	err := unix.Mkdir(dir, 0o755)
+	if err == unix.ENOENT {
+		if err := mkdir(path.Dir(dir)); err != nil {
+			return err
+		}
+		err = unix.Mkdir(dir, 0o755)
+	}
+	var st unix.Stat_t
+	if err != nil && unix.Stat(dir, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		return nil
+	}
+	return err
 }
 
 // enter makes next the root and lets go of the one that held the host's /proc.

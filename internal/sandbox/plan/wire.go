@@ -29,7 +29,9 @@ func (w *wire) flag(v *bool) {
 	}
 	w.number(&n)
 	w.bad = w.bad || n > 1
-	*v = n == 1
+	if !w.out {
+		*v = n == 1
+	}
 }
 
 func (w *wire) bytes(v *[]byte) {
@@ -52,7 +54,9 @@ func (w *wire) bytes(v *[]byte) {
 func (w *wire) text(v *string) {
 	b := []byte(*v)
 	w.bytes(&b)
-	*v = string(b)
+	if !w.out { // what is written down may be shared
+		*v = string(b)
+	}
 }
 
 func (w *wire) texts(v *[]string) { list(w, v, w.text) }
