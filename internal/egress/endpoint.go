@@ -51,8 +51,8 @@ func endpointOf(host string) (endpoint, bool) {
 	if private && service == "s3" {
 		before = strings.TrimPrefix(strings.Replace(before, "accesspoint.", "accesspoint/", 1), "bucket.")
 	}
-	if last == 1 && regional(before) {
-		before = "" // us-east-1.queue.amazonaws.com
+	if last > 0 && !region && service != "s3" && regional(labels[last-1]) {
+		before = strings.Join(labels[:last-1], ".") // us-east-1.queue, search-x.us-east-1.es
 	}
 	// rds.us-east-1 is the API, db1.c2x.us-east-1.rds and x.elb a customer's.
 	if rented[service] && (!region || before != "") && rest != service {

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -39,7 +40,7 @@ func wait(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// log keeps what a Proxy reported.
+// uses keeps what a Proxy reported.
 type uses struct {
 	mu  sync.Mutex
 	all []Use
@@ -218,6 +219,7 @@ func (a *authority) server(t testing.TB, h http.Handler) *httptest.Server {
 	t.Helper()
 	s := httptest.NewUnstartedServer(h)
 	s.TLS = &tls.Config{GetCertificate: func(i *tls.ClientHelloInfo) (*tls.Certificate, error) { return a.ca.certificate(i.ServerName) }}
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	return s
