@@ -13,6 +13,7 @@ var (
 	thingForm  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$`) // a queue, a secret
 	bucketForm = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 	labelForm  = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$`)
+	paramForm  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._-]*=.+$`)
 	actionForm = regexp.MustCompile(`^[a-z0-9-]+:[A-Za-z0-9]*\*?$`)
 )
 
@@ -24,7 +25,7 @@ func (r *Role) check(report report) {
 		ok    func(string) bool
 		form  string
 	}{
-		{"egress", r.Egress, isEgress, "HOST:PORT, *.HOST:PORT, [IPv6]:PORT, or HOST:PORT and a network it may be in"},
+		{"egress", r.Egress, isEgress, "HOST:PORT, *.HOST:PORT, [IPv6]:PORT, NETWORK:PORT, or HOST:PORT and a network it may be in"},
 		{"aws", r.AWS, isAWS, `SERVICE:ACTION and a resource, as in "dynamodb:PutItem table/orders"; each may end in *`},
 		{"exec", r.Exec, isAbsolute, "the absolute path of a program"},
 		{"write", r.Write, isTmp, "a directory below /tmp"},
@@ -49,10 +50,12 @@ func (r *Role) check(report report) {
 	}
 }
 
+// isEgress takes HOST:PORT, NETWORK:PORT with an IPv6 network in brackets, and
+// after a blank the network the host may be in.
 func isEgress(s string) bool {
 	where, network, limited := strings.Cut(s, " ")
 	if limited {
-		if _, err := netip.ParsePrefix(strings.TrimSpace(network)); err != nil {
+		if _, err := netip.ParsePrefix(network); err != nil {
 			return false
 		}
 	}
@@ -63,7 +66,12 @@ func isEgress(s string) bool {
 	if port, err := strconv.ParseUint(where[i+1:], 10, 16); err != nil || port == 0 {
 		return false
 	}
-	return isHost(where[:i])
+	host := where[:i]
+	if strings.Contains(host, "/") {
+		p, err := netip.ParsePrefix(strings.Trim(host, "[]"))
+		return err == nil && !limited && p.Addr().Is6() == strings.HasPrefix(host, "[")
+	}
+	return isHost(host)
 }
 
 // isHost takes a name, "*." and a name, an IPv4 address or an IPv6 address in
@@ -85,17 +93,19 @@ func isHost(s string) bool {
 	return true
 }
 
+// isAWS takes SERVICE:ACTION, a resource and NAME=VALUE parameters.
 func isAWS(s string) bool {
-	action, resource, has := strings.Cut(s, " ")
-	if !actionForm.MatchString(action) || strings.HasSuffix(action, ":") {
+	words := strings.Split(s, " ")
+	if len(s) > 4096 || !actionForm.MatchString(words[0]) || strings.HasSuffix(words[0], ":") {
 		return false
 	}
-	if !has {
-		return true
+	for i, w := range words[1:] {
+		star := strings.IndexByte(w, '*')
+		if w == "" || hasControl(w) || star >= 0 && star != len(w)-1 || i > 0 && !paramForm.MatchString(w) {
+			return false
+		}
 	}
-	star := strings.IndexByte(resource, '*')
-	return resource != "" && len(resource) <= 1024 && !hasControl(resource) && !strings.Contains(resource, " ") &&
-		(star < 0 || star == len(resource)-1)
+	return true
 }
 
 func isTmp(p string) bool { return strings.HasPrefix(p, "/tmp/") && isAbsolute(p) }
