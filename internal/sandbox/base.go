@@ -135,7 +135,7 @@ func graft(from, to string, attr uint64) error {
 }
 
 func makeEtc(dir string) error {
-	if err := unix.Mount("etc", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "mode=755,size=4m"); err != nil {
+	if err := unix.Mount("redoubt", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "mode=755,size=4m"); err != nil {
 		return fmt.Errorf("mount /etc: %w", err)
 	}
 	for name, text := range etcOwn {
@@ -164,7 +164,7 @@ func makeEtc(dir string) error {
 }
 
 func makeDev(dir string) error {
-	if err := unix.Mount("dev", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NOEXEC, "mode=755,size=64k"); err != nil {
+	if err := unix.Mount("redoubt", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NOEXEC, "mode=755,size=64k"); err != nil {
 		return fmt.Errorf("mount /dev: %w", err)
 	}
 	for _, name := range devices {

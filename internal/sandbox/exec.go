@@ -40,7 +40,6 @@ const proceed = 1 // SECCOMP_USER_NOTIF_FLAG_CONTINUE
 type supervisor struct {
 	s       *Sandbox
 	file    *os.File
-	done    chan struct{}
 	first   bool
 	granted map[identity]bool // nil before the first question
 }
@@ -49,7 +48,7 @@ type identity struct{ dev, ino uint64 }
 
 func (s *Sandbox) supervise(fd int) {
 	_ = unix.SetNonblock(fd, true) // for the runtime's poller; reading never blocks, see next
-	v := &supervisor{s: s, file: os.NewFile(uintptr(fd), "execs"), done: make(chan struct{})}
+	v := &supervisor{s: s, file: os.NewFile(uintptr(fd), "execs")}
 	s.mu.Lock()
 	s.execs = v
 	s.mu.Unlock()
@@ -60,12 +59,11 @@ func (v *supervisor) close() {
 	if v == nil {
 		return
 	}
+	// Without waiting: OnExec may be what ends the sandbox.
 	v.file.Close()
-	<-v.done
 }
 
 func (v *supervisor) run() {
-	defer close(v.done)
 	conn, err := v.file.SyscallConn()
 	if err != nil {
 		return

@@ -29,14 +29,10 @@ type hierarchy struct {
 
 var controllers = []string{"memory", "cpu", "cpuacct", "pids", "freezer"}
 
-// findHierarchy makes our directories, under a name that belongs to dir, and
-// removes what a predecessor left in them.
-func findHierarchy(dir string) (*hierarchy, []string, error) {
-	f, err := os.Open("/proc/self/mountinfo")
-	if err != nil {
-		return nil, nil, fmt.Errorf("list mounts: %w", err)
-	}
-	defer f.Close()
+// findHierarchy makes our directories, under a name that belongs to dir, where
+// a list of mounts as in /proc/self/mountinfo says, and removes what a
+// predecessor left in them.
+func findHierarchy(dir string, mounts io.Reader) (*hierarchy, []string, error) {
 	own, err := memberships()
 	if err != nil {
 		return nil, nil, err
@@ -44,10 +40,10 @@ func findHierarchy(dir string) (*hierarchy, []string, error) {
 	sum := sha256.Sum256([]byte(dir))
 	name := "redoubt-" + hex.EncodeToString(sum[:6])
 	h := &hierarchy{dirs: map[string]string{}, limits: map[string]bool{}}
-	v1, v2 := groupMounts(f)
+	v1, v2 := groupMounts(mounts)
 	if v2 != "" {
 		h.unified = filepath.Join(v2, name)
-		h.openUnified(v2)
+		delegate(v2)
 	}
 	for _, c := range controllers {
 		at := v1[c]
@@ -76,9 +72,6 @@ func findHierarchy(dir string) (*hierarchy, []string, error) {
 	}
 	return h, h.gaps(), nil
 }
-
-// openUnified lets the groups below the root of version 2 have controllers.
-func (h *hierarchy) openUnified(root string) { delegate(root) }
 
 // delegate hands the controllers a directory has to those below it, as far as
 // the kernel lets it, and returns which they are.

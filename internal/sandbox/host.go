@@ -3,6 +3,7 @@ package sandbox
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -56,6 +57,15 @@ type Host struct {
 // Open prepares this machine for sandboxes, learns what its kernel can do, and
 // ends and removes whatever a killed predecessor with the same directory left.
 func Open(cfg Config) (*Host, error) {
+	mounts, err := os.Open("/proc/self/mountinfo")
+	if err != nil {
+		return nil, fmt.Errorf("list mounts: %w", err)
+	}
+	defer mounts.Close()
+	return open(cfg, mounts)
+}
+
+func open(cfg Config, mounts io.Reader) (*Host, error) {
 	if os.Geteuid() != 0 {
 		return nil, fault.New(fault.Unsupported, "function sandboxes need root on this node: run redoubt as root")
 	}
@@ -66,13 +76,13 @@ func Open(cfg Config) (*Host, error) {
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}
-	if err := h.open(cfg); err != nil {
+	if err := h.prepare(cfg, mounts); err != nil {
 		return nil, errors.Join(err, h.release())
 	}
 	return h, nil
 }
 
-func (h *Host) open(cfg Config) error {
+func (h *Host) prepare(cfg Config, mounts io.Reader) error {
 	dir, err := filepath.Abs(cfg.Dir)
 	if err != nil {
 		return fmt.Errorf("find sandbox directory: %w", err)
@@ -91,7 +101,7 @@ func (h *Host) open(cfg Config) error {
 		return err
 	}
 	var gaps []string
-	if h.groups, gaps, err = findHierarchy(dir); err != nil {
+	if h.groups, gaps, err = findHierarchy(dir, mounts); err != nil {
 		return err
 	}
 	h.gaps = append(h.gaps, gaps...)

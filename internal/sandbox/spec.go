@@ -41,7 +41,8 @@ type Spec struct {
 	// writes wait; nobody else does. Nil drops it.
 	Output func(stream int, data []byte)
 	// OnExec hears of every attempt to start a program beyond the first and
-	// may refuse what Exec grants; it cannot grant. The program waits for it.
+	// may refuse what Exec grants; it cannot grant. The program waits for it,
+	// and it may be called before Start returns. It may kill the sandbox.
 	OnExec func(Exec) bool
 }
 
