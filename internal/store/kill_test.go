@@ -25,6 +25,10 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, writeUntilKilled(path))
 		os.Exit(1)
 	}
+	if path := os.Getenv(killedCallsEnv); path != "" {
+		fmt.Fprintln(os.Stderr, callUntilKilled(path))
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
 }
 

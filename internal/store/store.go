@@ -42,6 +42,8 @@ type Store struct {
 	shapes  *cache[int64, *shape]
 	refs    *cache[int64, *refRow]
 	streams *cache[int64, streamKey]
+
+	functions functionCache
 }
 
 // Open opens the database at path, making it where there is none, checks it

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"redoubt.dev/redoubt/internal/fault"
+	"redoubt.dev/redoubt/internal/function"
 )
 
 // tx is one change of the record. It travels in the context that Atomic hands
@@ -15,6 +16,9 @@ type tx struct {
 	s      *Store
 	ctx    context.Context
 	broken error // a change that failed half-way: the whole may not be kept
+
+	functions map[string]*function.Function // changed in it; nil is deleted
+	after     []func()                      // once it is committed
 }
 
 type txKey struct{}
@@ -56,6 +60,9 @@ func (s *Store) Atomic(ctx context.Context, fold func(ctx context.Context) error
 		return s.explain(err)
 	}
 	done = true
+	for _, f := range t.after {
+		f()
+	}
 	return nil
 }
 
