@@ -53,13 +53,7 @@ func seal(init []byte) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open init: %w", err)
 	}
-	defer unix.Close(fd)
-	// Above the files of the child, which would cover it before it is started.
-	high, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 128)
-	if err != nil {
-		return nil, fmt.Errorf("keep init: %w", err)
-	}
-	return os.NewFile(uintptr(high), "init"), nil
+	return os.NewFile(uintptr(fd), "init"), nil
 }
 
 // start is called with mu held.
@@ -74,7 +68,8 @@ func (l *launcher) start() error {
 	forked, ended := make(chan error, 1), make(chan struct{})
 	// The launcher follows the thread that forks it into death: it stays.
 	onThread(func() {
-		pid, err := syscall.ForkExec("/proc/self/fd/"+strconv.Itoa(int(l.image.Fd())),
+		// By the number it has in the child: any other may be covered there.
+		pid, err := syscall.ForkExec("/proc/self/fd/"+strconv.Itoa(plan.LauncherImage),
 			[]string{plan.LauncherName, strconv.Itoa(l.home)}, &syscall.ProcAttr{Files: files, Sys: &syscall.SysProcAttr{Setsid: true}})
 		forked <- err
 		for err == nil {

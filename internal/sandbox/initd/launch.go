@@ -15,17 +15,13 @@ import (
 
 const cldExited = 1 // CLD_EXITED
 
-// imageFile is above every number a child's files are given.
-const imageFile = 512
-
 // launch forks sandboxes as ordered until the host is gone. The caller holds
 // the process's first thread, so that no order's ends up on it.
 func launch() {
 	if unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0) != nil {
 		os.Exit(1)
 	}
-	image, err := unix.FcntlInt(plan.LauncherImage, unix.F_DUPFD_CLOEXEC, imageFile)
-	if err != nil || unix.CloseRange(3, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC) != nil {
+	if unix.CloseRange(3, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC) != nil {
 		os.Exit(1)
 	}
 	home, _ := strconv.Atoi(os.Args[1])
@@ -44,7 +40,7 @@ func launch() {
 			closeFiles(files)
 			continue
 		}
-		go fork(order, files, image, home)
+		go fork(order, files, home)
 	}
 }
 
@@ -65,11 +61,11 @@ func closeFiles(files []int) {
 
 // fork stays until the program has ended: it follows the thread that made it
 // into death, so that all end with the host.
-func fork(o *plan.Order, files []int, image, home int) {
+func fork(o *plan.Order, files []int, home int) {
 	runtime.LockOSThread() // for ever: the thread ends with this function
 	reply := files[0]
 	defer unix.Close(reply)
-	pid, pidfd, step, err := start(o, files[1:], image, home)
+	pid, pidfd, step, err := start(o, files[1:], home)
 	closeFiles(files[1:])
 	if err != nil {
 		_ = tell(reply, &plan.Report{Failed: step + ": " + err.Error()}, nil)
@@ -99,7 +95,7 @@ func fork(o *plan.Order, files []int, image, home int) {
 }
 
 // start joins what the child is to be born in, and forks.
-func start(o *plan.Order, files []int, image, home int) (pid, pidfd int, step string, err error) {
+func start(o *plan.Order, files []int, home int) (pid, pidfd int, step string, err error) {
 	attr := &syscall.SysProcAttr{
 		Cloneflags:                 unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS,
 		GidMappingsEnableSetgroups: true,
@@ -129,12 +125,15 @@ func start(o *plan.Order, files []int, image, home int) (pid, pidfd int, step st
 	if err := join(tasks); err != nil {
 		return 0, -1, "join control group", err
 	}
-	give := make([]uintptr, len(files))
-	for i, fd := range files {
-		give[i] = uintptr(fd)
+	give := make([]uintptr, 0, len(files)+1)
+	for _, fd := range files {
+		give = append(give, uintptr(fd))
 	}
+	// By the number it has in the child: any other may be covered there.
+	image := "/proc/self/fd/" + strconv.Itoa(len(give))
+	give = append(give, plan.LauncherImage)
 	// Init is over before it could need to collect memory or a second core.
-	pid, err = syscall.ForkExec("/proc/self/fd/"+strconv.Itoa(image), []string{"init"},
+	pid, err = syscall.ForkExec(image, []string{"init"},
 		&syscall.ProcAttr{Env: []string{"GOGC=off", "GOMAXPROCS=1"}, Files: give, Sys: attr})
 	back := make([]int, home)
 	for i := range back {
