@@ -176,11 +176,10 @@ func arpaAddr(arpa string) (netip.Addr, bool) {
 // Where c is a UDP socket on all addresses, answers come from the address that
 // was asked. It closes c.
 func (p *Proxy) ServeDNS(c net.PacketConn) error {
-	defer c.Close()
-	if !p.hold(c) {
+	if !p.enter(c) {
 		return nil
 	}
-	defer p.release(c)
+	defer p.leave(c)
 	s := newDatagrams(c)
 	buf := make([]byte, 4096)
 	for {

@@ -7,6 +7,14 @@
 // the function thought the name lives does not matter. Calls of the AWS API
 // are named by action and resource.
 //
+// What it cannot see: inside TLS that is passed through, a request may name
+// another host of the same server (domain fronting), and a granted host may
+// pass on what it is sent; the protocols of ports other than 80 and 443 are not
+// read at all. AWS endpoints that are read offer neither HTTP/2 nor WebSockets.
+// Those below amazonaws.com.cn and api.aws are hosts like any other. A call of
+// AWS is made with whatever keys the function has: only a grant that names the
+// account holds it to that.
+//
 // It knows protocols and the grammar of grants (Match). Who holds which grant,
 // and whether a refusal is enforced or only reported, its caller decides; the
 // namespace and its listeners belong to package sandbox.
@@ -121,11 +129,10 @@ func (c Config) local(host string, port uint16, addr netip.Addr) bool {
 // what functions dial to come here: 80 is HTTP, 443 is TLS, 53 is DNS, any
 // other is passed through by name. It closes l.
 func (p *Proxy) ServeTCP(l net.Listener, port uint16) error {
-	defer l.Close()
-	if !p.hold(l) {
+	if !p.enter(l) {
 		return nil
 	}
-	defer p.release(l)
+	defer p.leave(l)
 	for {
 		c, err := l.Accept()
 		if err != nil {
@@ -164,8 +171,8 @@ func passing(err error) bool {
 	return false
 }
 
-// Close ends every listener and connection and returns when all are gone.
-// What was still open is reported.
+// Close ends every listener and connection and returns when all are gone, so
+// it must not be called from Decide or Report. What was still open is reported.
 func (p *Proxy) Close() {
 	p.mu.Lock()
 	p.closed = true
@@ -187,6 +194,24 @@ func (p *Proxy) hold(c closer) bool {
 	}
 	p.closer[c] = true
 	return true
+}
+
+// enter is hold for a listener, for whose leave Close waits.
+func (p *Proxy) enter(l closer) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		l.Close()
+		return false
+	}
+	p.closer[l] = true
+	p.wg.Add(1)
+	return true
+}
+
+func (p *Proxy) leave(l closer) {
+	p.release(l)
+	p.wg.Done()
 }
 
 func (p *Proxy) release(c closer) {

@@ -73,7 +73,7 @@ func endpointOf(host string) (endpoint, bool) {
 	if name, ok := renamed[service]; ok {
 		service = name
 	}
-	return endpoint{service, before}, true
+	return endpoint{service, before}, service != "" && !strings.Contains(service, "_")
 }
 
 // regional says whether s looks like a region: us-east-1, us-gov-west-1.

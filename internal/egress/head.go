@@ -45,9 +45,10 @@ func ambiguous(what string) error { return fmt.Errorf("ambiguous HTTP head: %s",
 // consuming it. br's buffer is the limit.
 func peekHead(br *bufio.Reader) ([]byte, error) {
 	for n := 1; ; {
-		b, err := br.Peek(n)
+		_, err := br.Peek(n)
 		seen := max(0, n-4) // what was searched before can hold but the start of the end
-		if b, _ = br.Peek(br.Buffered()); len(b) > seen {
+		b, _ := br.Peek(br.Buffered())
+		if len(b) > seen {
 			if i := bytes.Index(b[seen:], []byte("\r\n\r\n")); i >= 0 {
 				return b[:seen+i+4], nil
 			}

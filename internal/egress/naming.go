@@ -33,6 +33,7 @@ type request struct {
 
 var (
 	errQueryString = errors.New("AWS request with a malformed query string")
+	errMethod      = errors.New("AWS request with a method that is none")
 	errDots        = errors.New("AWS request with dots for a path segment")
 	errTwoNames    = errors.New("AWS request names its operation in two ways")
 )
@@ -43,6 +44,9 @@ const maxCalls = 256
 var errManyNames = errors.New("AWS request touches too many resources")
 
 func newRequest(e endpoint, h *head) (*request, error) {
+	if !word(h.method) {
+		return nil, errMethod
+	}
 	text, query, _ := strings.Cut(h.target, "?")
 	path, err := url.PathUnescape(text)
 	if err != nil {
@@ -279,5 +283,5 @@ func word(s string) bool {
 			return false
 		}
 	}
-	return s != "" && len(s) <= 128
+	return s != "" && s[0] >= 'A' && len(s) <= 128
 }

@@ -19,6 +19,9 @@ func nameOf(t testing.TB, raw string) ([]string, error) {
 		return nil, err
 	}
 	host, _ := h.get("host")
+	if host, err = cleanHost(host); err != nil {
+		return nil, err
+	}
 	e, ok := endpointOf(host)
 	if !ok {
 		return nil, fmt.Errorf("%s is no endpoint", host)

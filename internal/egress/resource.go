@@ -92,7 +92,9 @@ func (r *request) parameter(name string) string {
 	}
 	out := ""
 	for _, v := range values {
-		out += " " + key + "=" + escape(v)
+		if v != "" {
+			out += " " + key + "=" + escape(v)
+		}
 	}
 	return out
 }
@@ -116,9 +118,9 @@ func escape(s string) string {
 // of it is escaped.
 const maxResource = 2048
 
-// clip shortens a resource nobody can have granted to the unknown one.
+// clip makes the unknown resource of what no grant can name.
 func clip(s string) string {
-	if len(s) > maxResource {
+	if s == "" || s[0] == ' ' || len(s) > maxResource || strings.HasPrefix(s, "arn:") {
 		return "*"
 	}
 	return s

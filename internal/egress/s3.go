@@ -75,14 +75,16 @@ const aclHeader = "x-amz-acl"
 func (r *request) acl() string {
 	out := ""
 	for _, f := range r.head.fields {
-		if f.name == aclHeader || strings.HasPrefix(f.name, "x-amz-grant-") {
+		if f.value != "" && (f.name == aclHeader || strings.HasPrefix(f.name, "x-amz-grant-")) {
 			out += " " + f.name + "=" + escape(f.value)
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(r.query)) {
-		if name := strings.ToLower(key); name == aclHeader || strings.HasPrefix(name, "x-amz-grant-") {
+		if name := strings.ToLower(key); name == aclHeader || strings.HasPrefix(name, "x-amz-grant-") && token(name) {
 			for _, v := range r.query[key] {
-				out += " " + escape(name) + "=" + escape(v)
+				if v != "" {
+					out += " " + escape(name) + "=" + escape(v)
+				}
 			}
 		}
 	}
