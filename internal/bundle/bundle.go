@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -194,16 +195,40 @@ func (s *Store) write(work string, info Info) (string, error) {
 	if err := os.WriteFile(filepath.Join(final, infoName), data, 0o600); err != nil {
 		return "", err
 	}
-	f, err := os.Open(final)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	// One flush of the file system, instead of one for every file.
-	if err := unix.Syncfs(int(f.Fd())); err != nil {
+	if err := flush(final, info.Files); err != nil {
 		return "", fmt.Errorf("flush bundle: %w", err)
 	}
 	return final, nil
+}
+
+// flush brings a directory to disk: few files one by one, since flushing the
+// file system waits for what everybody else wrote, but many with just that.
+func flush(dir string, files int) error {
+	const few = 32
+	if files > few {
+		f, err := os.Open(dir)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		return unix.Syncfs(int(f.Fd()))
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() && !d.Type().IsRegular() {
+			return err
+		}
+		f, err := root.Open(name)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		return f.Sync()
+	})
 }
 
 // commit puts a bundle in its place.
