@@ -69,8 +69,6 @@ func (g *group) open() error {
 // its own, so the memory limit makes room for it.
 func (g *group) limit(s *Spec) error {
 	memory := strconv.FormatInt(s.Memory+s.Tmp, 10)
-	const period = 100_000
-	quota := strconv.Itoa(max(1000, int(s.CPU*period)))
 	pids := strconv.Itoa(s.Pids)
 	for _, l := range []struct {
 		controller, file, value string
@@ -78,8 +76,6 @@ func (g *group) limit(s *Spec) error {
 	}{
 		{"memory", "memory.limit_in_bytes", memory, false},
 		{"memory", "memory.memsw.limit_in_bytes", memory, true},
-		{"cpu", "cpu.cfs_period_us", strconv.Itoa(period), false},
-		{"cpu", "cpu.cfs_quota_us", quota, false},
 		{"pids", "pids.max", pids, false},
 	} {
 		if g.h.dirs[l.controller] == "" {
@@ -96,7 +92,6 @@ func (g *group) limit(s *Spec) error {
 		{"memory", "memory.max", memory, false},
 		{"memory", "memory.swap.max", "0", true},
 		{"memory", "memory.oom.group", "1", true},
-		{"cpu", "cpu.max", quota + " " + strconv.Itoa(period), false},
 		{"pids", "pids.max", pids, false},
 	} {
 		if !g.h.limits[l.controller] {
@@ -105,6 +100,21 @@ func (g *group) limit(s *Spec) error {
 		if err := g.write("", l.file, l.value); err != nil && !l.optional {
 			return err
 		}
+	}
+	return g.limitCPU(s.CPU)
+}
+
+// period is the kernel's usual one; a sandbox gets its share of each, in
+// microseconds.
+const period = 100_000
+
+func (g *group) limitCPU(cores float64) error {
+	quota := strconv.Itoa(max(1000, int(min(cores, 4096)*period)))
+	switch {
+	case g.h.limits["cpu"]:
+		return g.write("", "cpu.max", quota+" "+strconv.Itoa(period))
+	case g.h.dirs["cpu"] != "":
+		return g.write("cpu", "cpu.cfs_quota_us", quota)
 	}
 	return nil
 }

@@ -17,6 +17,10 @@ type Spec struct {
 	Env  []string
 	Dir  string // working directory, / if empty
 
+	// Root is a directory of the host whose content takes the place of the
+	// host's own programs: an unpacked container image, for instance. What it
+	// has at /proc, /sys, /dev, /tmp and /run is left out.
+	Root     string
 	Mounts   []Mount
 	Tmp      int64   // bytes of the private /tmp, 64 MiB if 0
 	Memory   int64   // bytes, 128 MiB if 0; what lies in /tmp does not count
@@ -117,6 +121,9 @@ func (s *Spec) complete() error {
 		if (p.Network != "tcp" && p.Network != "udp") || !p.Addr.IsValid() || p.Addr.Port() == 0 {
 			return fault.New(fault.Invalid, "sandbox %s: port %s %s: say tcp or udp, an address and a port", s.ID, p.Network, p.Addr)
 		}
+	}
+	if s.Root != "" && !path.IsAbs(s.Root) {
+		return fault.New(fault.Invalid, "sandbox %s: root %q must be an absolute path", s.ID, s.Root)
 	}
 	s.Dir = or(s.Dir, "/")
 	s.Tmp = or(s.Tmp, defaultTmp)

@@ -78,10 +78,10 @@ func (l *launch) furnish() error {
 	if s.group, err = h.groups.make(s.spec.ID, &s.spec); err != nil {
 		return err
 	}
+	h.write(&l.plan, &s.spec)
 	if err := l.mount(); err != nil {
 		return err
 	}
-	h.write(&l.plan, &s.spec)
 	b := l.plan.Encode()
 	if len(b) > plan.MaxSize {
 		return fault.New(fault.Limited, "start sandbox %s: arguments and environment take %d bytes, at most %d can be given", s.spec.ID, len(b), plan.MaxSize)
@@ -143,7 +143,14 @@ func (l *launch) mount() error {
 	if s.tmp, err = unix.FcntlInt(uintptr(tmp), unix.F_DUPFD_CLOEXEC, 0); err != nil {
 		return fmt.Errorf("keep /tmp: %w", err)
 	}
-	for _, m := range s.spec.Mounts {
+	mounts := s.spec.Mounts
+	if s.spec.Root != "" {
+		if mounts, err = l.image(s.spec.Root); err != nil {
+			return err
+		}
+		mounts = append(mounts, s.spec.Mounts...)
+	}
+	for _, m := range mounts {
 		fd, dir, err := m.clone()
 		if err != nil {
 			return err

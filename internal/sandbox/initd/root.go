@@ -25,11 +25,6 @@ func build(p *plan.Plan) error {
 			return wrap("bind "+b.To, err)
 		}
 	}
-	for _, l := range p.Links {
-		if err := unix.Symlink(l.From, next+l.To); err != nil {
-			return wrap("link "+l.To, err)
-		}
-	}
 	for _, dir := range append([]string{"/proc", "/sys", "/run"}, p.Places...) {
 		if err := mkdir(next + dir); err != nil {
 			return err
@@ -41,6 +36,17 @@ func build(p *plan.Plan) error {
 	for i, target := range p.Mounts {
 		if err := attach(plan.FileMounts+i, target); err != nil {
 			return wrap("mount "+target, err)
+		}
+	}
+	for _, c := range p.Covers {
+		if err := unix.Mount(path.Join(p.Base, c.From), next+c.To, "", unix.MS_BIND, ""); err != nil {
+			return wrap("cover "+c.To, err)
+		}
+	}
+	// Last, so that no link leads a mount astray; what is there already stays.
+	for _, l := range p.Links {
+		if err := unix.Symlink(l.From, next+l.To); err != nil && err != unix.EEXIST {
+			return wrap("link "+l.To, err)
 		}
 	}
 	if err := unix.Mount("", next, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV, ""); err != nil {

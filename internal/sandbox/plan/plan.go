@@ -26,6 +26,7 @@ type Plan struct {
 	Links  []Pair   // symbolic links of the root
 	Binds  []Pair   // piece of Base, where it goes
 	Mounts []string // targets of the detached mounts, in the order of their files; a trailing slash means a directory
+	Covers []Pair   // pieces of Base bound last, over files that are there
 	Places []string // directories that stay empty, for mounts that come later
 	Masks  []string // files hidden behind the null device
 	Limits []Limit
@@ -74,6 +75,7 @@ func (p *Plan) walk(w *wire) {
 	w.pairs(&p.Links)
 	w.pairs(&p.Binds)
 	w.texts(&p.Mounts)
+	w.pairs(&p.Covers)
 	w.texts(&p.Places)
 	w.texts(&p.Masks)
 	list(w, &p.Limits, func(l *Limit) { w.number(&l.Resource); w.number(&l.Value) })
