@@ -47,16 +47,6 @@ int BPF_PROG(forked, struct task_struct *parent, struct task_struct *child)
 	return 0;
 }
 
-// lineage is where a climb from a process to its forebears stands. task is 0
-// once it has come to one that has ended.
-struct lineage {
-	__u64 task;
-	__u64 started;
-	__u64 cgroup;
-	__u32 pid;
-	__u32 begun;
-};
-
 // ascend goes up to who forked, as it was then; 0 at the end. A process that
 // was put into its cgroup after the fork, as engines and init systems do, or
 // that nobody saw being forked has its real parent above it.

@@ -88,6 +88,16 @@ struct birth {
 	struct ancestor by;
 };
 
+// lineage is where a climb from a process to its forebears stands. task is 0
+// once it has come to one that has ended.
+struct lineage {
+	__u64 task;
+	__u64 started;
+	__u64 cgroup;
+	__u32 pid;
+	__u32 begun;
+};
+
 // exec_rec is followed by args_len bytes of arguments, then, each at a
 // multiple of eight, path, cwd, interpreter and ancestors.
 struct exec_rec {
@@ -371,6 +381,8 @@ struct {
 struct exec_scratch {
 	struct exec_rec rec;
 	char data[16384];
+	struct lineage line; // here, as older kernels' stacks hold 512 bytes in all
+	struct ancestor above;
 };
 
 struct {
