@@ -100,8 +100,8 @@ func (c *Checker) bodyType(r *http.Request, body []byte) error {
 // value and the schema.
 func reasons(err error) []string {
 	const most = 10
-	var all openapi3.MultiError
-	if errors.As(err, &all) {
+	// errors.As would look into a RequestError and lose which part it is of.
+	if all, ok := err.(openapi3.MultiError); ok {
 		var out []string
 		for _, e := range all {
 			out = append(out, reasons(e)...)
@@ -109,15 +109,14 @@ func reasons(err error) []string {
 		return out[:min(len(out), most)]
 	}
 	where := "request"
-	var broken *openapi3filter.RequestError
-	if errors.As(err, &broken) {
+	if broken, ok := err.(*openapi3filter.RequestError); ok {
 		switch {
 		case broken.Parameter != nil:
 			where = broken.Parameter.In + " parameter " + broken.Parameter.Name
 		case broken.RequestBody != nil:
 			where = "body"
 		}
-		if inner := (openapi3.MultiError{}); errors.As(broken.Err, &inner) {
+		if inner, ok := broken.Err.(openapi3.MultiError); ok {
 			var out []string
 			for _, e := range inner {
 				out = append(out, where+": "+reason(e))
