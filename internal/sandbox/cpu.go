@@ -13,14 +13,15 @@ func (s *Sandbox) SetCPU(cores float64) error {
 }
 
 func (g *group) setCPU(cores float64) error {
-	quota := strconv.Itoa(max(1000, int(cores*cpuPeriod)))
-	if g.h.dirs["cpu"] != "" {
-		if err := g.write("cpu", "cpu.cfs_quota_us", quota); err != nil {
-			return err
-		}
-	}
-	if g.h.limits["cpu"] {
+	quota := strconv.Itoa(max(1000, int(min(cores, maxCores)*cpuPeriod)))
+	switch {
+	case g.h.limits["cpu"]:
 		return g.write("", "cpu.max", quota+" "+strconv.Itoa(cpuPeriod))
+	case g.h.dirs["cpu"] != "":
+		return g.write("cpu", "cpu.cfs_quota_us", quota)
 	}
 	return nil
 }
+
+// maxCores is more than there are, and within what the kernel takes.
+const maxCores = 4096

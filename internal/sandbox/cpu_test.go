@@ -8,13 +8,13 @@ import (
 	"redoubt.dev/redoubt/internal/sandbox/sandboxtest"
 )
 
-func TestCPUCanBeChangedWhileItRuns(t *testing.T) {
+func TestS7_CPUCanBeChangedWhileItRuns(t *testing.T) {
 	h := sandboxtest.Open(t)
 	s, err := h.Start(context.Background(), sandbox.Spec{ID: "cpu", Argv: []string{"/usr/bin/sleep", "3600"}, CPU: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, cores := range []float64{0.25, 1} {
+	for _, cores := range []float64{0.25, 1, 1e9, 0} {
 		if err := s.SetCPU(cores); err != nil {
 			t.Error(err)
 		}

@@ -101,22 +101,7 @@ func (g *group) limit(s *Spec) error {
 			return err
 		}
 	}
-	return g.limitCPU(s.CPU)
-}
-
-// period is the kernel's usual one; a sandbox gets its share of each, in
-// microseconds.
-const period = 100_000
-
-func (g *group) limitCPU(cores float64) error {
-	quota := strconv.Itoa(max(1000, int(min(cores, 4096)*period)))
-	switch {
-	case g.h.limits["cpu"]:
-		return g.write("", "cpu.max", quota+" "+strconv.Itoa(period))
-	case g.h.dirs["cpu"] != "":
-		return g.write("cpu", "cpu.cfs_quota_us", quota)
-	}
-	return nil
+	return g.setCPU(s.CPU)
 }
 
 // at is a file of a version 1 controller, of version 2 where that is empty.

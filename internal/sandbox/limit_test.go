@@ -115,17 +115,3 @@ func TestS7_OutputIsCutInChunks(t *testing.T) {
 		t.Errorf("got %d bytes, the largest chunk %d", total, largest)
 	}
 }
-
-func TestS7_CPULimitCanChange(t *testing.T) {
-	h := sandboxtest.Open(t)
-	s := start(t, h, probe(t, "spin"))
-	for _, cores := range []float64{0.01, 4, 1e9, 0} {
-		if err := s.LimitCPU(cores); err != nil {
-			t.Errorf("limit to %v cores: %v", cores, err)
-		}
-	}
-	s.Kill()
-	if err := s.LimitCPU(1); err == nil {
-		t.Error("the dead was limited")
-	}
-}

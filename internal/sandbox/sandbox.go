@@ -106,12 +106,6 @@ func (s *Sandbox) ResetPeak() error {
 	return s.alive("reset peak of", func() error { return s.group.resetPeak() })
 }
 
-// LimitCPU changes how many cores it may use: code may be let start with more
-// than it runs with.
-func (s *Sandbox) LimitCPU(cores float64) error {
-	return s.alive("limit", func() error { return s.group.limitCPU(cores) })
-}
-
 // Freeze stops every process of the sandbox and returns when they stand
 // still. Sockets stay open; clocks run on.
 func (s *Sandbox) Freeze() error {
