@@ -60,6 +60,9 @@ func (t *entries) admit(kind function.UseKind, target string, args []string) *En
 		}
 		return e
 	}
+	if list := t.exact[key{kind, target}]; len(args) > 0 {
+		loosen(list, &args)
+	}
 	e := &Entry{Kind: kind, Target: target, Args: args, Source: profile.Learned}
 	e.ID = e.identify()
 	return t.add(e)
@@ -187,9 +190,30 @@ func (t *entries) widenArgs(k key, e *Entry) *Entry {
 		}
 		t.exact[k] = append(t.exact[k], g)
 		t.n++
+		t.loosenAt(k, g, i)
 		return g
 	}
 	return e
+}
+
+// loosenAt lets position i vary in the other learned entries of g's program
+// that have as many arguments.
+func (t *entries) loosenAt(k key, g *Entry, i int) {
+	for _, o := range slices.Clone(t.exact[k]) {
+		if o == g || len(o.Args) != len(g.Args) || o.Source == profile.Manual || o.Args[i] == "*" {
+			continue
+		}
+		t.drop(o)
+		o.Args = slices.Clone(o.Args)
+		o.Args[i] = "*"
+		o.ID = o.identify()
+		if old := t.same(o); old != nil {
+			old.merge(o)
+			continue
+		}
+		t.exact[k] = append(t.exact[k], o)
+		t.n++
+	}
 }
 
 func differOnlyAt(a, b []string, i int) bool {

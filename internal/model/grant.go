@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -158,7 +159,7 @@ const narrowest = 8
 // before enough was seen.
 func (m *Model) Minimal(role *function.Role, now time.Time) Proposal {
 	p := Proposal{Role: *role, Cover: m.Coverage}
-	known := fmt.Sprintf("%d calls over %s, %d of them independent, have shown at least %.0f %% of what it does", m.Calls, spanText(m.Last.Sub(m.First)), m.Units, 100*m.Coverage.Lower)
+	known := fmt.Sprintf("%d calls over %s, %d of them independent, have shown at least %.1f %% of what it does", m.Calls, spanText(m.Last.Sub(m.First)), m.Units, min(math.Floor(1000*m.Coverage.Lower)/10, 99.9))
 	if m.Coverage.Lower < profile.Enough {
 		p.Why = fmt.Sprintf("%s; a role is proposed from %.0f %% on", known, 100*profile.Enough)
 		return p

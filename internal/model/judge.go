@@ -182,7 +182,10 @@ func weigh(d *Deed) (technique string, s redoubt.Severity) {
 	case function.UseWrite:
 		return "T1105", redoubt.Low
 	}
-	return "T1083", redoubt.Medium // buckets and queues
+	if d.Use.Kind == function.UseBucket {
+		return "T1530", redoubt.Medium
+	}
+	return "T1071", redoubt.Medium // queues
 }
 
 func weighAWS(target string) (string, redoubt.Severity) {
@@ -198,7 +201,7 @@ func weighAWS(target string) (string, redoubt.Severity) {
 	case service == "lambda" && (strings.HasPrefix(verb, "Update") || strings.HasPrefix(verb, "Create")):
 		return "T1098", redoubt.High
 	}
-	return "T1552.005", redoubt.Medium
+	return "T1530", redoubt.Medium
 }
 
 // nearest returns the allowing entry of that kind that shares most of a target.

@@ -269,8 +269,10 @@ func (l *Learner) learnShape(inv *function.Invocation, r *Request, parts *readin
 		if f == nil {
 			continue
 		}
-		if l.head.State == profile.Learning || f.check(v) == nil {
+		if l.head.State == profile.Learning {
 			f.add(v)
+		} else {
+			f.drift(v)
 		}
 		if f.call != l.head.Calls { // the members of a list are one look at their field
 			f.call = l.head.Calls

@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +14,7 @@ import (
 
 const (
 	learnHours  = 7 * 24
-	replayHours = 7 * 24
+	replayHours = 4 * 24
 )
 
 // learned is a function after a week of honest calls.
@@ -63,12 +64,18 @@ func judge(l *Learner, k *call) (alarms []redoubt.Verdict, judged int) {
 }
 
 func TestS12_HonestTrafficRaisesNoAlarms(t *testing.T) {
+	models, crowds := map[string]*Model{}, map[string]crowd{}
+	for i := range archetypes {
+		c := newCrowd(uint64(i))
+		models[archetypes[i].name] = learned(t, &archetypes[i], c, learnHours).Model()
+		crowds[archetypes[i].name] = *c
+	}
 	for _, state := range []profile.State{profile.Observing, profile.Enforcing} {
 		calls, judged, alarmed, refused := 0, 0, 0, 0
 		for i := range archetypes {
-			a, c := &archetypes[i], newCrowd(uint64(i))
-			l := learned(t, a, c, learnHours)
-			m := l.Model()
+			a := &archetypes[i]
+			m, was := models[a.name], crowds[a.name]
+			l, c := NewLearner(m), &crowd{rand.New(rand.NewPCG(uint64(i), 71)), was.n}
 			mine, of := 0, 0
 			if err := l.SetState(profile.Observing, m.Last); err != nil {
 				t.Fatal(err)
@@ -137,7 +144,7 @@ var attacks = []attack{
 	{"new domain", "orders", "T1071", uses(use(function.UseEgress, "collect.evil.example.net:443", 900))},
 	{"new port", "sensor", "T1571", uses(use(function.UseEgress, "198.51.100.7:4444", 900))},
 	{"new action", "orders", "T1098", uses(use(function.UseAWS, "iam:AttachUserPolicy user/x", 0))},
-	{"new table", "search", "T1552.005", uses(use(function.UseAWS, "dynamodb:Scan table/users", 0))},
+	{"new table", "search", "T1530", uses(use(function.UseAWS, "dynamodb:Scan table/users", 0))},
 	{"another secret", "orders", "T1552.001", uses(use(function.UseSecret, "old-key", 0))},
 	{"another function", "orders", "T1021", uses(use(function.UseFunction, "billing", 0))},
 	{"volume to a known host", "orders", "T1041", uses(use(function.UseEgress, "payments.example.com:443", 40<<20))},

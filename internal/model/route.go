@@ -102,23 +102,22 @@ func (t *table) put(f *Field) *Field {
 	return f
 }
 
-// evict drops the learned field of which least is known.
+// evict drops the eighth of the learned fields of which least is known.
 func (t *table) evict() bool {
-	var least *Field
+	var all []*Field
 	for _, f := range t.fields {
-		if f.Manual {
-			continue
-		}
-		if least == nil || cmp.Or(cmp.Compare(f.Units, least.Units), f.Last.Compare(least.Last), strings.Compare(f.Name, least.Name)) < 0 {
-			least = f
+		if !f.Manual {
+			all = append(all, f)
 		}
 	}
-	if least == nil {
-		return false
+	slices.SortFunc(all, func(a, b *Field) int {
+		return cmp.Or(cmp.Compare(a.Units, b.Units), a.Last.Compare(b.Last), strings.Compare(a.Name, b.Name))
+	})
+	for _, f := range all[:min(MaxFields/8, len(all))] {
+		delete(t.fields, f.Name)
+		t.lost++
 	}
-	delete(t.fields, least.Name)
-	t.lost++
-	return true
+	return len(all) > 0
 }
 
 func (f *Field) add(v *value) {
@@ -138,6 +137,14 @@ func (f *Field) add(v *value) {
 		}
 	case Array:
 		f.Length = max(f.Length, int64(v.n))
+	}
+}
+
+// drift follows numbers that rise, as ids and times do. Nothing else widens
+// once learning is over: step by step, anything could become normal.
+func (f *Field) drift(v *value) {
+	if v.look.class&f.Class&(Integer|Decimal) != 0 && f.check(v) == nil {
+		f.High = max(f.High, v.num)
 	}
 }
 

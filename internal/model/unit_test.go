@@ -265,6 +265,31 @@ func TestS12_AFieldMayBeAllowedByHand(t *testing.T) {
 	}
 }
 
+// An attacker cannot teach a model that has stopped learning, step by step.
+func TestS12_NothingWidensOnceLearningIsOver(t *testing.T) {
+	l := learned(t, &archetypes[2], newCrowd(2), 48)
+	l.SetState(profile.Observing, epoch)
+	before := l.Model()
+	for i, page := range []string{"abc", "a b", "a'b", "(a", "31", "x=1", strings.Repeat("9", 30)} {
+		k := honestCall(newCrowd(3), "search")
+		k.req.Params[0].Value, k.req.Params[1].Value = page, page
+		k.req.Params = append(k.req.Params, Param{"query", "extra", "1"})
+		k.inv.Time = epoch.Add(time.Duration(60+i) * time.Hour)
+		k.inv.Uses = append(k.inv.Uses, use(function.UseEgress, "evil.example.net:443", 1))
+		l.Learn(&k.inv, &k.req)
+	}
+	after := l.Model()
+	if len(after.Entries) != len(before.Entries) || len(after.Routes[0].Fields) != len(before.Routes[0].Fields) {
+		t.Errorf("new entries or fields: %v, %+v", targets(after), after.Routes[0].Fields)
+	}
+	for i, f := range after.Routes[0].Fields {
+		was := before.Routes[0].Fields[i]
+		if f.Class != was.Class || f.Types != was.Types || f.Marks != was.Marks || f.Length != was.Length || f.Prose != was.Prose || f.High > was.High+10 {
+			t.Errorf("%s widened from %+v to %+v", f.Name, was, f)
+		}
+	}
+}
+
 func TestS12_DocumentComesBackWhole(t *testing.T) {
 	for i := range archetypes {
 		m := learned(t, &archetypes[i], newCrowd(uint64(i)), 30).Model()

@@ -63,6 +63,7 @@ var techniques = []Technique{
 	{"T1485", "Data Destruction", "Impact"},
 	{"T1496", "Resource Hijacking", "Impact"},
 	{"T1505.003", "Web Shell", "Persistence"},
+	{"T1530", "Data from Cloud Storage", "Collection"},
 	{"T1543.002", "Systemd Service", "Persistence"},
 	{"T1547.006", "Kernel Modules and Extensions", "Persistence"},
 	{"T1548.001", "Setuid and Setgid", "Privilege Escalation"},

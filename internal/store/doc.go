@@ -1,6 +1,7 @@
 // Package store keeps the console's record in one SQLite database: events,
 // alerts and incidents, profiles and policies, workloads and nodes, people and
-// the audit trail. It implements the small Store interfaces that the domains
+// the audit trail; of functions what is deployed, who calls and what may be
+// called, every call, its lines and its usage, queues and models. It implements the small Store interfaces that the domains
 // declare and knows nothing of what their values mean.
 //
 // The database runs in WAL mode with one writing connection and a pool of

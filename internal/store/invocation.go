@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -57,9 +58,9 @@ func (s *Store) Invocation(ctx context.Context, id string) (function.Invocation,
 // Bounds of the work for one page. A page may end early, even empty, with a
 // cursor to go on from.
 const (
-	walkedCalls = 20_000 // rows looked at
-	readCalls   = 6_000  // records a text is looked for in
-	probedCalls = 2_000  // rows counted to find the narrowest way in
+	walkedCalls = 6_000 // rows looked at
+	readCalls   = 2_000 // records a text is looked for in
+	probedCalls = 2_000 // rows counted to find the narrowest way in
 )
 
 // FindInvocations returns one page, newest first, and the cursor of the next,
@@ -125,9 +126,9 @@ func (p *callPlan) walk(r rows, limit int) (page []function.Invocation, next str
 	if err != nil {
 		return nil, "", err
 	}
-	query, args := "SELECT id, time, function, version, caller, source, outcome FROM invocations INDEXED BY invocations_time WHERE ", []any{}
+	query, args := "SELECT id, time, function, version, caller, source, outcome, doc FROM invocations INDEXED BY invocations_time WHERE ", []any{}
 	if w.column != "" {
-		query = fmt.Sprintf("SELECT id, time, function, version, caller, source, outcome FROM invocations INDEXED BY %s WHERE %s = ? AND ", w.index, w.column)
+		query = fmt.Sprintf("SELECT id, time, function, version, caller, source, outcome, doc FROM invocations INDEXED BY %s WHERE %s = ? AND ", w.index, w.column)
 		args = append(args, w.value)
 	}
 	query += "(time, id) < (?, ?) AND time >= ? ORDER BY time DESC, id DESC LIMIT ?"
@@ -144,16 +145,12 @@ func (p *callPlan) walk(r rows, limit int) (page []function.Invocation, next str
 			return page, mark(at, id), nil
 		}
 		var c function.Invocation
-		if err := rs.Scan(&id, &at, &c.Function, &c.Version, &c.Caller, &c.Source, &c.Outcome); err != nil {
+		var doc sql.RawBytes
+		if err := rs.Scan(&id, &at, &c.Function, &c.Version, &c.Caller, &c.Source, &c.Outcome, &doc); err != nil {
 			return nil, "", err
 		}
-		looked++
-		if !p.fits(&c) {
+		if looked++; !p.fits(&c) {
 			continue
-		}
-		var doc []byte
-		if err := r.one("SELECT doc FROM invocations WHERE id = ?", []any{id}, &doc); err != nil {
-			return nil, "", err
 		}
 		if read++; !p.holds(doc) {
 			continue

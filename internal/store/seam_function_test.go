@@ -1,6 +1,7 @@
 package store
 
 import (
+	"redoubt.dev/redoubt/internal/access"
 	"redoubt.dev/redoubt/internal/function"
 	"redoubt.dev/redoubt/internal/iam"
 	"redoubt.dev/redoubt/internal/model"
@@ -8,6 +9,7 @@ import (
 )
 
 var (
+	_ access.Store     = (*Store)(nil)
 	_ function.Store   = (*Store)(nil)
 	_ iam.Store        = (*Store)(nil)
 	_ model.Store      = (*Store)(nil)

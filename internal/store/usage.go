@@ -44,24 +44,7 @@ func (u usages) add(in *function.Invocation) {
 		s = &function.Usage{}
 		u[k] = s
 	}
-	s.Calls++
-	switch in.Outcome {
-	case function.Failed, function.TimedOut, function.Crashed:
-		s.Errors++
-	case function.Denied, function.Refused, function.Throttled, function.Gone:
-		s.Refused++
-	}
-	if in.Start == function.Cold {
-		s.Cold++
-	}
-	s.Duration += in.Duration
-	s.Billed += in.Billed
-	s.GBSeconds += float64(in.Limit) / (1 << 30) * in.Billed.Seconds()
-	s.In += in.In
-	s.Out += in.Out
-	if in.Time.After(s.Last) {
-		s.Last = in.Time
-	}
+	s.Add(in)
 }
 
 func (t *tx) addUsage(u usages) error {
