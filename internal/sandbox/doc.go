@@ -23,6 +23,14 @@
 // No rule about exec can keep a program from interpreting what it likes in its
 // own memory. That is what all the other walls are for.
 //
+// # Who does what
+//
+// The host prepares: control groups, a network with its sockets, mounts that
+// nobody else sees. A small launcher forks, because a large process is slow to
+// copy. Init builds the root inside, gives everything up and becomes the
+// program. If the host dies, the kernel ends the launcher, and with it all
+// programs.
+//
 // # What is shared
 //
 // The kernel. This isolates the owner's own code, which may be attacked; it is

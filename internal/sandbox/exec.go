@@ -174,9 +174,17 @@ func (v *supervisor) grants(root int) map[identity]bool {
 // find resolves a path as the process would.
 func find(proc string, root int, text string, at int64, flags uint64) (identity, string, unix.Errno) {
 	for _, self := range []string{"/proc/self/", "/proc/thread-self/"} {
-		if rest, ok := strings.CutPrefix(path.Clean(text), self); ok {
+		rest, ok := strings.CutPrefix(path.Clean(text), self)
+		if !ok {
+			continue
+		}
+		// Of what the kernel links there only files are followed: beyond a
+		// directory, links of the sandbox's making would be resolved outside.
+		number, isFile := strings.CutPrefix(rest, "fd/")
+		if _, err := strconv.ParseUint(number, 10, 31); rest == "exe" || (isFile && err == nil) {
 			return follow(proc + "/" + rest)
 		}
+		return identity{}, text, unix.EPERM
 	}
 	if text == "" && flags&unix.AT_EMPTY_PATH != 0 {
 		return follow(fmt.Sprintf("%s/fd/%d", proc, at))

@@ -66,8 +66,8 @@ func Open(cfg Config) (*Host, error) {
 }
 
 func open(cfg Config, mounts io.Reader) (*Host, error) {
-	if os.Geteuid() != 0 {
-		return nil, fault.New(fault.Unsupported, "function sandboxes need root on this node: run redoubt as root")
+	if !privileged() {
+		return nil, fault.New(fault.Unsupported, "function sandboxes need root with CAP_SYS_ADMIN on this node: run redoubt as root, in a container as a privileged one")
 	}
 	if len(cfg.Init) == 0 {
 		return nil, errNoInit
@@ -111,6 +111,13 @@ func (h *Host) prepare(cfg Config, mounts io.Reader) error {
 	}
 	h.launcher, err = newLauncher(cfg.Init, h.base, h.groups.home, h.null)
 	return err
+}
+
+// privileged says whether namespaces can be made and joined.
+func privileged() bool {
+	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var caps [2]unix.CapUserData
+	return os.Geteuid() == 0 && unix.Capget(&hdr, &caps[0]) == nil && caps[0].Effective&(1<<unix.CAP_SYS_ADMIN) != 0
 }
 
 // take makes sure that one host at a time uses the directory: the next would

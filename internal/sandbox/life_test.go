@@ -39,6 +39,7 @@ func TestS7_StartSaysWhatIsWrong(t *testing.T) {
 		"zero byte":        {func(s *sandbox.Spec) { s.ID, s.Env = "b", []string{"A=\x00"} }, fault.Invalid},
 		"mount over /proc": {func(s *sandbox.Spec) { s.ID, s.Mounts = "b", []sandbox.Mount{{Source: "/usr", Target: "/proc/x"}} }, fault.Invalid},
 		"mount of nothing": {func(s *sandbox.Spec) { s.ID, s.Mounts = "b", []sandbox.Mount{{Source: "/nope", Target: "/opt"}} }, fault.Internal},
+		"too little":       {func(s *sandbox.Spec) { s.ID, s.Memory = "b", 1000 }, fault.Invalid},
 		"negative limit":   {func(s *sandbox.Spec) { s.ID, s.Memory = "b", -1 }, fault.Invalid},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -79,6 +79,7 @@ type Exec struct {
 const (
 	defaultTmp    = 64 << 20
 	defaultMemory = 128 << 20
+	minMemory     = 16 << 20
 	defaultPids   = 256
 	minPids       = 32 // init's own threads, before there is a program
 	defaultFiles  = 1024
@@ -99,6 +100,8 @@ func (s *Spec) complete() error {
 		return fault.New(fault.Invalid, "sandbox %s: the program must be an absolute path", s.ID)
 	case len(s.Mounts) > maxMounts || len(s.Ports) > maxPorts || len(s.Exec) > maxExec:
 		return fault.New(fault.Invalid, "sandbox %s: at most %d mounts, %d ports and %d programs", s.ID, maxMounts, maxPorts, maxExec)
+	case s.Memory > 0 && s.Memory < minMemory:
+		return fault.New(fault.Invalid, "sandbox %s: %d bytes of memory are too little to start anything: give %d or more", s.ID, s.Memory, minMemory)
 	case s.Tmp < 0 || s.Memory < 0 || s.CPU < 0 || s.FileSize < 0:
 		return fault.New(fault.Invalid, "sandbox %s: a limit is negative", s.ID)
 	}
