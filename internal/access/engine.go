@@ -95,6 +95,7 @@ func (s few) byID(id cedar.PolicyID) *Statement {
 }
 
 func decideBy(candidates few, f *facts) Decision {
+	f.tell(candidates)
 	allow, diagnosis := cedar.Authorize(candidates, f, f.request)
 	d := Decision{Allow: bool(allow)}
 	var decided *Statement

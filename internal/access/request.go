@@ -107,6 +107,8 @@ type facts struct {
 	resource          types.Entity
 	groups            []types.EntityUID
 	l                 *language
+	asked             *Request
+	globs             []string // patterns somebody may ask about
 }
 
 // Get finds an entity; groups and what is around a resource have nothing to say.
@@ -141,19 +143,39 @@ func (l *language) facts(r *Request, globs []string) (*facts, error) {
 	if !l.applies(r.Action, res.Type) {
 		return nil, fault.New(fault.Invalid, "action %s is not for %s", r.Action, r.Resource)
 	}
-	f := &facts{l: l, request: types.Request{Principal: p, Action: actionUID(r.Action), Resource: res, Context: r.Context.record()}}
+	f := &facts{l: l, asked: r, globs: globs, request: types.Request{Principal: p, Action: actionUID(r.Action), Resource: res}}
 	for _, g := range r.Principal.Groups {
 		if uid := types.NewEntityUID("Group", types.String(g)); !slices.Contains(f.groups, uid) {
 			f.groups = append(f.groups, uid)
 		}
 	}
-	f.principal = types.Entity{UID: p, Parents: types.NewEntityUIDSet(f.groups...), Attributes: attributes(p, r.Principal.ID, r.Principal.Tenant, globs)}
-	f.resource = types.Entity{UID: res, Attributes: attributes(res, r.Resource, "", globs)}
+	f.principal = types.Entity{UID: p, Parents: types.NewEntityUIDSet(f.groups...)}
+	f.resource = types.Entity{UID: res}
 	if parent.Type != "" {
-		f.parent = types.Entity{UID: parent, Attributes: attributes(parent, pathOf(parent), "", globs)}
+		f.parent = types.Entity{UID: parent}
 		f.resource.Parents = types.NewEntityUIDSet(parent)
 	}
 	return f, nil
+}
+
+// tell fills in what the statements' conditions look at. Most have none, and
+// it is the costly part of a request.
+func (f *facts) tell(statements few) {
+	context, names := false, false
+	for _, s := range statements {
+		context, names = context || s.context, names || s.names
+	}
+	if context {
+		f.request.Context = f.asked.Context.record()
+	}
+	if !names {
+		return
+	}
+	f.principal.Attributes = attributes(f.principal.UID, f.asked.Principal.ID, f.asked.Principal.Tenant, f.globs)
+	f.resource.Attributes = attributes(f.resource.UID, f.asked.Resource, "", f.globs)
+	if f.parent.UID.Type != "" {
+		f.parent.Attributes = attributes(f.parent.UID, pathOf(f.parent.UID), "", f.globs)
+	}
 }
 
 func attributes(uid types.EntityUID, path, tenant string, globs []string) types.Record {

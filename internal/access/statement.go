@@ -32,6 +32,8 @@ type Statement struct {
 	policy  *cedar.Policy
 	actions uint64 // that its scope lets through
 	globs   []string
+	context bool // its conditions look at the call
+	names   bool // its conditions look at entities
 }
 
 func (s *Statement) ast() *ast.Policy { return (*ast.Policy)(s.policy.AST()) }
@@ -145,16 +147,26 @@ func (l *language) statement(document string, i int, p *cedar.Policy, text strin
 	default:
 		s.actions = ^uint64(0)
 	}
-	s.each(func(n ast.IsNode) {
-		if c, ok := n.(ast.NodeTypeContains); ok {
-			of, isAccess := c.Left.(ast.NodeTypeAccess)
-			v, isValue := c.Right.(ast.NodeValue)
-			if text, isString := v.Value.(types.String); isAccess && isValue && isString && of.Value == "globs" {
-				s.globs = append(s.globs, string(text))
-			}
-		}
-	})
+	s.each(s.needs)
 	return s
+}
+
+// needs notes what the statement has to be told when it is evaluated.
+func (s *Statement) needs(n ast.IsNode) {
+	switch n := n.(type) {
+	case ast.NodeTypeVariable:
+		s.context = s.context || n.Name == "context"
+		s.names = s.names || n.Name != "context"
+	case ast.NodeValue:
+		_, entity := n.Value.(types.EntityUID)
+		s.names = s.names || entity
+	case ast.NodeTypeContains:
+		of, isAccess := n.Left.(ast.NodeTypeAccess)
+		v, isValue := n.Right.(ast.NodeValue)
+		if text, isString := v.Value.(types.String); isAccess && isValue && isString && of.Value == "globs" {
+			s.globs = append(s.globs, string(text))
+		}
+	}
 }
 
 // each visits every node of the conditions.
