@@ -3,6 +3,7 @@ package function
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"path"
 	"regexp"
 	"slices"
@@ -54,7 +55,7 @@ func (s Spec) WithDefaults() Spec {
 		}
 	}
 	if s.CPU == 0 {
-		s.CPU = max(0.25, float64(s.Memory)/1769)
+		s.CPU = max(0.25, math.Round(float64(s.Memory)/1769*100)/100)
 	}
 	s.Triggers = slices.Clone(s.Triggers)
 	for i := range s.Triggers {
