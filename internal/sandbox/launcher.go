@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -23,6 +24,7 @@ type launcher struct {
 
 	mu     sync.Mutex
 	orders *net.UnixConn // nil where none runs
+	pidfd  int
 	ended  chan struct{}
 }
 
@@ -65,12 +67,12 @@ func (l *launcher) start() error {
 	defer theirs.Close()
 	files := append([]uintptr(nil), l.files...)
 	files[plan.LauncherOrders] = theirs.Fd()
-	forked, ended := make(chan error, 1), make(chan struct{})
+	forked, ended, pidfd := make(chan error, 1), make(chan struct{}), -1
 	// The launcher follows the thread that forks it into death: it stays.
 	onThread(func() {
 		// By the number it has in the child: any other may be covered there.
 		pid, err := syscall.ForkExec("/proc/self/fd/"+strconv.Itoa(plan.LauncherImage),
-			[]string{plan.LauncherName, strconv.Itoa(l.home)}, &syscall.ProcAttr{Files: files, Sys: &syscall.SysProcAttr{Setsid: true}})
+			[]string{plan.LauncherName, strconv.Itoa(l.home)}, &syscall.ProcAttr{Files: files, Sys: &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd}})
 		forked <- err
 		for err == nil {
 			if _, wait := unix.Wait4(pid, nil, 0, nil); wait != unix.EINTR {
@@ -83,7 +85,7 @@ func (l *launcher) start() error {
 		ours.Close()
 		return fmt.Errorf("start launcher: %w", err)
 	}
-	l.orders, l.ended = ours, ended
+	l.orders, l.ended, l.pidfd = ours, ended, pidfd
 	return nil
 }
 
@@ -93,7 +95,7 @@ func (l *launcher) order(o *plan.Order, files []int) error {
 	defer l.mu.Unlock()
 	text, rights := o.Encode(), unix.UnixRights(files...)
 	if l.orders != nil {
-		if _, _, err := l.orders.WriteMsgUnix(text, rights, nil); err == nil {
+		if l.send(text, rights) == nil {
 			return nil
 		}
 		l.stop()
@@ -101,17 +103,25 @@ func (l *launcher) order(o *plan.Order, files []int) error {
 	if err := l.start(); err != nil {
 		return err
 	}
-	if _, _, err := l.orders.WriteMsgUnix(text, rights, nil); err != nil {
+	if err := l.send(text, rights); err != nil {
 		return fmt.Errorf("order from launcher: %w", err)
 	}
 	return nil
 }
 
-// stop is called with mu held: without orders to come the launcher ends.
+func (l *launcher) send(text, rights []byte) error {
+	_ = l.orders.SetWriteDeadline(time.Now().Add(startLimit))
+	_, _, err := l.orders.WriteMsgUnix(text, rights, nil)
+	return err
+}
+
+// stop is called with mu held. What the launcher started ends with it.
 func (l *launcher) stop() {
 	if l.orders != nil {
 		l.orders.Close()
+		_ = unix.PidfdSendSignal(l.pidfd, unix.SIGKILL, nil, 0) // one that hangs does not see the end of its orders
 		<-l.ended
+		unix.Close(l.pidfd)
 		l.orders = nil
 	}
 }
