@@ -116,6 +116,8 @@ func (m *Marks) join(o Marks)         { m.low |= o.low; m.high |= o.high }
 func (m Marks) IsZero() bool          { return m == Marks{} }
 func (m Marks) overlaps(o Marks) bool { return !m.and(o).IsZero() }
 
+func (m Marks) count() int { return bits.OnesCount64(m.low) + bits.OnesCount64(m.high) }
+
 func marksOf(s string) (m Marks) {
 	for i := range len(s) {
 		m.set(s[i])

@@ -65,8 +65,9 @@ func (l *Learner) judge(d *Deed) redoubt.Verdict {
 	if l.head.State == profile.Learning {
 		return redoubt.Verdict{Effect: redoubt.EffectIgnore, Rule: RuleLearning, Reason: "new, and the function is still being learned", Novel: true}
 	}
-	v := redoubt.Verdict{Effect: l.effect(redoubt.High), Rule: RuleModel, Novel: true}
+	v := redoubt.Verdict{Rule: RuleModel, Novel: true}
 	v.Technique, v.Severity = weigh(d)
+	v.Effect = l.effect(v.Severity)
 	near, allow := l.entries.nearest(d.Use.Kind, target), smallest(d.Use.Kind, target, args)
 	v.Reason = fmt.Sprintf("%s %s %s, never seen before in %s", l.head.Function, verbs[d.Use.Kind], d.Use.Target, l.experience())
 	if near != nil {
@@ -77,7 +78,8 @@ func (l *Learner) judge(d *Deed) redoubt.Verdict {
 	return v
 }
 
-// effect is what the state does about something new of that severity.
+// effect is what the state does about something new of that severity. A file
+// of its own that is new, or an odd value, stops no function.
 func (l *Learner) effect(s redoubt.Severity) redoubt.Effect {
 	if l.head.State == profile.Enforcing && s >= redoubt.Medium {
 		return redoubt.EffectPrevent
@@ -167,7 +169,7 @@ func weigh(d *Deed) (technique string, s redoubt.Severity) {
 		}
 		return "T1071", redoubt.Medium
 	case function.UseDNS:
-		return "T1071.004", redoubt.Low
+		return "T1071.004", redoubt.Medium
 	case function.UseAWS:
 		return weighAWS(t)
 	case function.UseFunction:

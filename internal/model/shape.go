@@ -170,11 +170,20 @@ func (f *Field) signs(v *value, out *violation, bad Marks) *violation {
 	if f.Class&(Word|Text) != 0 && (f.Count < seenForLong || harmless(v, fresh)) {
 		return nil
 	}
-	out.technique, out.severity = techniqueOf(v.raw), redoubt.Medium
+	out.severity = redoubt.Medium
+	if f.Prose {
+		if f.Marks.and(dangerous).count() >= manySigns {
+			return nil
+		}
+		out.severity = redoubt.Low
+	}
 	return out
 }
 
 var slashes = marksOf(`/\`)
+
+// manySigns in what people write show that they write what they like.
+const manySigns = 5
 
 // harmless reports whether new signs of a text are of the sort people write.
 func harmless(v *value, fresh Marks) bool { return fresh.less(written).IsZero() && v.look.runes < 200 }

@@ -44,6 +44,19 @@ func TestS12_TargetsFold(t *testing.T) {
 	}
 }
 
+func TestS12_NamesDrawnByLotMatchEvenWhenTheyLookLikeWords(t *testing.T) {
+	l := NewLearner(New("f", epoch))
+	feed(l, function.UseWrite, "/tmp/upload-x7Ty2q.png", "/tmp/upload-a1b2c3.png")
+	l.SetState(profile.Observing, epoch)
+	for target, want := range map[string]redoubt.Effect{
+		"/tmp/upload-fadeed.png": redoubt.EffectIgnore, "/tmp/upload-fadeed.sh": redoubt.EffectAlert, "/tmp/implant-fadeed.png": redoubt.EffectAlert, "/tmp/upload-fadeed.png/x": redoubt.EffectAlert,
+	} {
+		if v := l.Judge(&Deed{Function: "f", Granted: true, Use: use(function.UseWrite, target, 0)}); v.Effect != want {
+			t.Errorf("%s: %+v", target, v)
+		}
+	}
+}
+
 // feed learns uses of one kind, each of many calls.
 func feed(l *Learner, kind function.UseKind, targets ...string) {
 	for i, target := range targets {

@@ -58,7 +58,7 @@ func (s *Store) Invocation(ctx context.Context, id string) (function.Invocation,
 // Bounds of the work for one page. A page may end early, even empty, with a
 // cursor to go on from.
 const (
-	walkedCalls = 6_000 // rows looked at
+	walkedCalls = 4_000 // rows looked at
 	readCalls   = 2_000 // records a text is looked for in
 	probedCalls = 2_000 // rows counted to find the narrowest way in
 )
