@@ -159,7 +159,7 @@ func (d *draft) samEvent(e pair) {
 	kind, _ := d.str(e.value.get("Type"), "Events."+e.name)
 	what := "event " + e.name + " of type " + kind
 	get := func(name string) string { s, _ := d.str(props.get(name), what+" "+name); return s }
-	known := []string{}
+	var known []string
 	switch kind {
 	case "Api", "HttpApi":
 		d.samRoute(e, props, what, kind)
