@@ -26,7 +26,7 @@ func TestR19_WhoForkedIsTheParentNotWhoAdopted(t *testing.T) {
 		run    []string
 		parent redoubt.FileKey
 	}{
-		{"orphan", []string{sh, "-c", orphan}, shell},
+		{"orphan", []string{"/bin/sh", "-c", orphan}, shell},
 		{"sibling", []string{self(t), "act", "sibling", p}, me},
 	} {
 		for _, allowed := range []bool{true, false} {
@@ -77,7 +77,7 @@ func TestR19_ForkerIsToldAsItWasAtTheFork(t *testing.T) {
 	g := newGroup(t, w, 12)
 	p := program(t, "p", codeExit)
 	script := fmt.Sprintf(`(while [ "$(readlink /proc/$$/exe)" = %s ]; do :; done; exec %s) & exec %s act wait`, sh, p, self(t))
-	cmd := g.command(sh, "-c", script)
+	cmd := g.command("/bin/sh", "-c", script)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

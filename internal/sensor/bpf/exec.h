@@ -88,29 +88,20 @@ __noinline int belongs(__u64 which, const struct place *at, struct head *h)
 	return 0;
 }
 
-// climb finds who forked task.
-__noinline int climb(__u64 task, struct exec_scratch *s)
-{
-	if (!s)
-		return 0;
-	__builtin_memset(&s->line, 0, sizeof(s->line));
-	__builtin_memset(&s->above, 0, sizeof(s->above));
-	s->line.task = task;
-	return ascend(&s->line, &s->above);
-}
-
-// ancestry goes on from who forked to all above.
-__noinline __u32 ancestry(struct exec_scratch *s, struct forebears *to)
+__noinline __u32 ancestry(__u64 task, struct exec_scratch *s, struct forebears *to)
 {
 	__u32 n = 0;
 
-	if (!s || !to || !s->above.pid)
+	if (!s || !to)
 		return 0;
-	__builtin_memcpy(&to->a[n++], &s->above, sizeof(s->above));
-	for (int i = 1; i < ANCESTORS && s->line.pid != 1; i++) {
+	__builtin_memset(&s->line, 0, sizeof(s->line));
+	s->line.task = task;
+	for (int i = 0; i < ANCESTORS; i++) {
 		if (!ascend(&s->line, &to->a[i]))
 			break;
 		n++;
+		if (s->line.pid == 1)
+			break;
 	}
 	return n;
 }
@@ -188,7 +179,7 @@ static __always_inline __u32 place(struct task_struct *task, struct exec_scratch
 	}
 	if (w.cut)
 		s->rec.head.flags |= F_CUT;
-	s->rec.ancestors = ancestry(s, (void *)(s->data + (AT(cursor) & ~7)));
+	s->rec.ancestors = ancestry((__u64)task, s, (void *)(s->data + (AT(cursor) & ~7)));
 	return cursor + s->rec.ancestors * sizeof(struct ancestor);
 }
 
@@ -202,6 +193,7 @@ int BPF_PROG(exec_seen, struct task_struct *current, int old, struct linux_binpr
 	const char *filename = BPF_CORE_READ(bprm, filename), *interp = BPF_CORE_READ(bprm, interp);
 	struct place at = {};
 	struct ident id = {}, by = {};
+	struct forker above = {};
 	struct rule *r, *rule;
 	struct head *h;
 	__u64 word, now;
@@ -230,8 +222,8 @@ int BPF_PROG(exec_seen, struct task_struct *current, int old, struct linux_binpr
 	s->rec.proc.file = id.key;
 	h->origin = id.origin;
 	h->flags |= id.flags;
-	climb((__u64)task, s);
-	s->rec.proc.above = s->above.file;
+	forker_of((__u64)task, &above);
+	s->rec.proc.above = above.file;
 	if (word & WORD_ARGS)
 		arguments((__u64)task, s);
 	r = exec_rule(at.slot, word, &s->rec.proc.file, &s->rec.proc.above, s->rec.args_hash);
@@ -269,7 +261,7 @@ int BPF_PROG(exec_seen, struct task_struct *current, int old, struct linux_binpr
 	h->slot = at.slot;
 	h->count = 1;
 	describe((__u64)task, &s->rec.proc);
-	s->rec.proc.parent = s->above.pid;
+	s->rec.proc.parent = above.pid;
 	belongs((__u64)task, &at, h);
 	if (!(word & WORD_ARGS))
 		arguments((__u64)task, s);

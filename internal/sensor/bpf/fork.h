@@ -32,6 +32,11 @@ __noinline int portray(__u64 task, struct ancestor *to)
 	return 0;
 }
 
+static __always_inline __u64 own_cgroup(struct task_struct *t)
+{
+	return BPF_CORE_READ((struct cgroup *)task_cgroup(t), kn, id);
+}
+
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(forked, struct task_struct *parent, struct task_struct *child)
 {
@@ -41,20 +46,48 @@ int BPF_PROG(forked, struct task_struct *parent, struct task_struct *child)
 	if (BPF_CORE_READ(child, pid) != pid)
 		return 0; // a thread
 	b.started = BPF_CORE_READ(child, start_boottime);
-	b.cgroup = BPF_CORE_READ((struct cgroup *)task_cgroup(child), kn, id);
+	b.cgroup = own_cgroup(child);
 	portray((__u64)BPF_CORE_READ(parent, group_leader), &b.by);
 	bpf_map_update_elem(&births, &pid, &b, BPF_ANY);
 	return 0;
 }
 
-// ascend goes up to who forked, as it was then; 0 at the end. A process that
-// was put into its cgroup after the fork, as engines and init systems do, or
-// that nobody saw being forked has its real parent above it.
+// birth_of finds who forked a process. One that was put into its cgroup after
+// the fork, as engines and init systems do, or that nobody saw being forked has
+// none, nor has the first of its kind: above them is their real parent.
+static __always_inline struct birth *birth_of(__u32 pid, __u64 started, __u64 cgroup, __u64 task)
+{
+	struct birth *b = bpf_map_lookup_elem(&births, &pid);
+
+	if (!b || b->started != started || b->cgroup != cgroup || (task && first_of_its_kind(task)))
+		return 0;
+	return b;
+}
+
+__noinline int forker_of(__u64 task, struct forker *to)
+{
+	struct task_struct *t = (void *)task, *up;
+	struct birth *b;
+
+	if (!to)
+		return 0;
+	b = birth_of(BPF_CORE_READ(t, tgid), BPF_CORE_READ(t, group_leader, start_boottime), own_cgroup(t), task);
+	if (b) {
+		to->pid = b->by.pid;
+		to->file = b->by.file;
+		return 0;
+	}
+	up = BPF_CORE_READ(t, real_parent);
+	to->pid = BPF_CORE_READ(up, tgid);
+	task_file((__u64)up, &to->file);
+	return 0;
+}
+
+// ascend goes up to who forked, as it was then; 0 at the end.
 __noinline int ascend(struct lineage *l, struct ancestor *to)
 {
 	struct task_struct *t, *up = 0;
 	struct birth *b;
-	__u32 pid;
 
 	if (!l || !to)
 		return 0;
@@ -63,13 +96,12 @@ __noinline int ascend(struct lineage *l, struct ancestor *to)
 		l->begun = 1;
 		l->pid = BPF_CORE_READ(t, tgid);
 		l->started = BPF_CORE_READ(t, group_leader, start_boottime);
-		l->cgroup = BPF_CORE_READ((struct cgroup *)task_cgroup(t), kn, id);
+		l->cgroup = own_cgroup(t);
 	}
 	if (t)
 		up = BPF_CORE_READ(t, real_parent, group_leader);
-	pid = l->pid;
-	b = bpf_map_lookup_elem(&births, &pid);
-	if (b && b->started == l->started && b->cgroup == l->cgroup && !(t && first_of_its_kind(l->task))) {
+	b = birth_of(l->pid, l->started, l->cgroup, l->task);
+	if (b) {
 		__builtin_memcpy(to, &b->by, sizeof(*to));
 		if (up && (BPF_CORE_READ(up, tgid) != to->pid || BPF_CORE_READ(up, start_boottime) != to->started))
 			up = 0;

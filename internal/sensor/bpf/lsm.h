@@ -9,8 +9,7 @@ int BPF_PROG(exec_asked, struct linux_binprm *bprm, int ret)
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct file *file = BPF_CORE_READ(bprm, file);
 	bool second = BPF_CORE_READ(bprm, filename) != BPF_CORE_READ(bprm, interp);
-	struct lineage line = {.task = (__u64)task};
-	struct ancestor above = {};
+	struct forker above = {};
 	struct ident id = {};
 	struct place at = {};
 	struct way w = {};
@@ -30,7 +29,7 @@ int BPF_PROG(exec_asked, struct linux_binprm *bprm, int ret)
 	if (!(word & WORD_RULES) && WORD_EXEC(word) != DENY)
 		return 0;
 	identify((__u64)BPF_CORE_READ(file, f_inode), &id);
-	ascend(&line, &above);
+	forker_of((__u64)task, &above);
 	if (word & WORD_ARGS) {
 		struct exec_key mark = {.slot = at.slot, .gen = WORD_GEN(word), .file = id.key, .args = ~0ULL};
 

@@ -88,6 +88,13 @@ struct birth {
 	struct ancestor by;
 };
 
+// forker is what rules compare of who forked.
+struct forker {
+	__u32 pid;
+	__u32 pad;
+	struct filekey file;
+};
+
 // lineage is where a climb from a process to its forebears stands. task is 0
 // once it has come to one that has ended.
 struct lineage {
@@ -382,7 +389,6 @@ struct exec_scratch {
 	struct exec_rec rec;
 	char data[16384];
 	struct lineage line; // here, as older kernels' stacks hold 512 bytes in all
-	struct ancestor above;
 };
 
 struct {
