@@ -234,3 +234,8 @@ func BenchmarkS3_Decide(b *testing.B) {
 		})
 	}
 }
+
+func percentile(d []time.Duration, p int) time.Duration {
+	slices.Sort(d)
+	return d[min(len(d)-1, len(d)*p/100)]
+}

@@ -72,14 +72,24 @@ func TestS3_IAMPoliciesMeanTheSameHere(t *testing.T) {
 			if len(problems) > 0 {
 				t.Fatal(problems)
 			}
-			s, more := e.Statements(&d)
-			if len(more) > 0 {
-				t.Fatal(more)
+			out, problems := e.ToIAM(&d)
+			if len(problems) > 0 {
+				t.Fatal(problems, d.Cedar)
 			}
-			e.Load(s)
-			for _, a := range tt.asked {
-				if got, err := e.Decide(a.r); err != nil || got.Allow != a.allow || len(got.Errors) > 0 {
-					t.Errorf("%s %+v: %v, %v\n%s", a.r.Resource, a.r.Context, got.Allow, err, d.Cedar)
+			again, problems := e.FromIAM(out, Import{Name: "again"})
+			if len(problems) > 0 {
+				t.Fatal(problems, string(out))
+			}
+			for _, d := range []Document{d, again} { // what went out and came back means the same
+				s, more := e.Statements(&d)
+				if len(more) > 0 {
+					t.Fatal(more)
+				}
+				e.Load(s)
+				for _, a := range tt.asked {
+					if got, err := e.Decide(a.r); err != nil || got.Allow != a.allow || len(got.Errors) > 0 {
+						t.Errorf("%s %+v: %v, %v\n%s", a.r.Resource, a.r.Context, got.Allow, err, d.Cedar)
+					}
 				}
 			}
 		})
@@ -130,6 +140,29 @@ func TestS3_IAMThatCannotBeHonouredIsRefused(t *testing.T) {
 	}
 }
 
+func TestS3_WhatIAMCannotSayIsNotWritten(t *testing.T) {
+	e := engine(t, "")
+	for name, cedar := range map[string]string{
+		"group":              `permit (principal in Group::"dev", action == Action::"function:Invoke", resource);`,
+		"type":               `permit (principal is User, action == Action::"function:Invoke", resource);`,
+		"unless":             `permit (principal, action == Action::"function:Invoke", resource) unless { context.mtls };`,
+		"another attribute":  `permit (principal, action == Action::"function:Invoke", resource) when { resource.name == "x" };`,
+		"without absence":    `permit (principal, action == Action::"function:Invoke", resource) when { context.ip.isInRange(ip("10.0.0.0/8")) };`,
+		"two in one":         `permit (principal, action == Action::"function:Invoke", resource) when { (context.mtls == true || context.tls == true) };`,
+		"an if":              `permit (principal, action == Action::"function:Invoke", resource) when { if context.mtls then true else context.tls };`,
+		"a star that is one": `permit (principal, action == Action::"function:Invoke", resource) when { (resource.path like "function/\*") };`,
+	} {
+		if out, problems := e.ToIAM(&Document{Name: "x", Cedar: cedar}); len(problems) == 0 || len(out) > 0 {
+			t.Errorf("%s: %s", name, out)
+		}
+	}
+	out, problems := e.ToIAM(&Document{Name: "x", Cedar: `permit (principal == Role::"web", action in [Action::"function:Invoke", Action::"function:InvokeAsync", Action::"function:Read"], resource in Function::"orders");`})
+	want := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Redoubt":"role/web"},"Action":["lambda:InvokeFunction","lambda:GetFunction"],"Resource":["arn:aws:lambda:*:000000000000:function:orders","arn:aws:lambda:*:000000000000:function:orders:*"]}]}`
+	if got := strings.Join(strings.Fields(string(out)), ""); got != want || len(problems) > 0 {
+		t.Error(got, problems)
+	}
+}
+
 func FuzzFromIAM(f *testing.F) {
 	f.Add(iamPolicy(`"Effect":"Allow","Action":"s3:*","NotResource":"function/a?","Condition":{"StringLike":{"redoubt:tenant":"a*\""},"DateLessThan":{"aws:CurrentTime":5}}`))
 	f.Add(iamPolicy(`"Sid":"x","Effect":"Deny","NotAction":"*","Resource":["bucket/ü*"],"Principal":{"AWS":"*"},"Condition":{"IpAddress":{"aws:SourceIp":"::/0"}}`))
@@ -141,6 +174,9 @@ func FuzzFromIAM(f *testing.F) {
 		d, problems := e.FromIAM(source, Import{Name: "x", For: "role/web"})
 		if (d.Cedar == "") == (len(problems) == 0) {
 			t.Fatalf("%q, %v", d.Cedar, problems)
+		}
+		if len(problems) == 0 {
+			e.ToIAM(&d) // must not panic
 		}
 		for _, p := range problems { // what is refused is refused by the importer: Cedar it writes always reads
 			if strings.Contains(p.Message, "Cedar") {

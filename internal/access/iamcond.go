@@ -188,11 +188,13 @@ func (im *importer) date(v *tree, text string) string {
 }
 
 func (im *importer) null(key condKey, values *tree) string {
-	switch text, _ := values.text(); {
-	case values.kind == 'v' && text == "true":
-		return "(" + key.absent + ")"
-	case values.kind == 'v' && text == "false":
-		return "!(" + key.absent + ")"
+	if one := values.each(); len(one) == 1 {
+		switch text, _ := one[0].text(); text {
+		case "true":
+			return "(" + key.absent + ")"
+		case "false":
+			return "!(" + key.absent + ")"
+		}
 	}
 	im.say(values, "Null takes true or false")
 	return "false"
