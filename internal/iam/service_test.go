@@ -38,7 +38,7 @@ func (c *clock) move(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-// bench is a service with what it stands on.
+// world is a service with what it stands on.
 type world struct {
 	*iam.Service
 	store *iamtest.Store
