@@ -21,6 +21,8 @@ export function useFilters() {
         for (const name of names) after.delete(name);
         return after;
       }, { replace: true }),
+    /** Sets one and forgets all others, as another view has others. */
+    only: (name: string, value: string) => setSearch(value ? { [name]: value } : {}, { replace: true }),
     /** Those of the names that are set. */
     pick: (...names: string[]) =>
       Object.fromEntries(names.map((n) => [n, search.get(n) ?? '']).filter(([, v]) => v)) as Record<string, string>,

@@ -1,6 +1,6 @@
 import {
-  Button, Masthead, MastheadBrand, MastheadContent, MastheadLogo, MastheadMain, MastheadToggle, Nav, NavItem, NavList, Page,
-  PageSidebar, PageSidebarBody, PageToggleButton, SkipToContent, Spinner,
+  Button, Masthead, MastheadBrand, MastheadContent, MastheadLogo, MastheadMain, MastheadToggle, Nav, NavGroup, NavItem, NavList,
+  Page, PageSidebar, PageSidebarBody, PageToggleButton, SkipToContent, Spinner,
 } from '@patternfly/react-core';
 import { Suspense, useCallback, useState } from 'react';
 import { Link, Outlet, useLocation } from 'react-router';
@@ -8,7 +8,8 @@ import { AdjustIcon, BarsIcon, MoonIcon, OutlinedQuestionCircleIcon, SunIcon } f
 import { Crash } from './Crash';
 import { Help } from './Help';
 import { LiveBadge } from './LiveBadge';
-import { places } from './places';
+import { grouped, places } from './places';
+import type { Place } from './places';
 import { useTheme } from './theme';
 import { useShortcuts } from './useShortcuts';
 import { UserMenu } from './UserMenu';
@@ -76,17 +77,17 @@ function Top({ help }: { help: () => void }) {
 function Side() {
   const { pathname } = useLocation();
   const at = (path: string) => (path === '/' ? pathname === '/' : pathname === path || pathname.startsWith(`${path}/`));
+  const item = (p: Place) => (
+    <NavItem key={p.path} isActive={at(p.path)}>
+      <Link to={p.path} aria-current={at(p.path) ? 'page' : undefined}>{p.name}</Link>
+    </NavItem>
+  );
   return (
     <PageSidebar>
       <PageSidebarBody>
         <Nav aria-label="Pages">
-          <NavList>
-            {places.map((p) => (
-              <NavItem key={p.path} isActive={at(p.path)}>
-                <Link to={p.path} aria-current={at(p.path) ? 'page' : undefined}>{p.name}</Link>
-              </NavItem>
-            ))}
-          </NavList>
+          {grouped(places).map((g) =>
+            g.group ? <NavGroup key={g.group} title={g.group}>{g.places.map(item)}</NavGroup> : <NavList key={g.places[0]!.path}>{g.places.map(item)}</NavList>)}
         </Nav>
       </PageSidebarBody>
     </PageSidebar>

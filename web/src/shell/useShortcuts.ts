@@ -12,7 +12,7 @@ export function useShortcuts(help: () => void) {
     const press = (e: KeyboardEvent) => {
       if (e.ctrlKey || e.metaKey || e.altKey || writing(e.target) || document.querySelector('[role="dialog"]')) return;
       const place = Date.now() - g < together ? places.find((p) => p.key === e.key) : undefined;
-      g = e.key === 'g' ? Date.now() : 0;
+      g = e.key === 'g' && !place ? Date.now() : 0;
       if (place) void navigate(place.path);
       else if (e.key === '?') help();
       else if (e.key === '/') focusSearch();

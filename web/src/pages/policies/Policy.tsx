@@ -5,19 +5,19 @@ import { ApiError } from '../../api/client';
 import { usePolicy, useSavePolicy } from '../../api/hooks';
 import { Answer, Failure } from '../../parts/Answer';
 import { Crumbs } from '../../parts/Crumbs';
+import { Editor } from '../../parts/Editor';
 import { useFilters } from '../../parts/filters';
 import { Head } from '../../parts/Head';
 import { policyPath } from '../../parts/links';
 import { useMay } from '../../parts/may';
 import { Panel } from '../../parts/Panel';
+import { problemsOf } from '../../parts/problems';
 import { Time } from '../../parts/Time';
 import { escapeText } from '../../text/escape';
 import { nameOf } from '../../text/yaml';
 import { DeletePolicy } from './changes';
-import { Editor } from './Editor';
 import { History } from './History';
 import { PreviewPanel } from './PreviewPanel';
-import { problemsOf } from './problems';
 import { usePreview } from './usePreview';
 
 const template = `apiVersion: redoubt/v1
@@ -105,7 +105,7 @@ function Write({ name, source: saved, revision, by }: { name?: string; source: s
           <div id="view" {...(name && { role: 'tabpanel', tabIndex: 0, 'aria-label': past ? 'History' : 'Document' })}>
             {past && name ? <History name={name} now={revision} restored={(text) => { setSource(text); setBase({ source: text, revision: (revision ?? 0) + 1 }); }} /> : (
               <div className="rd-two rd-writing">
-                <Editor source={source} set={setSource} problems={problems} readOnly={!may} />
+                <Editor label="Policy as YAML" source={source} set={setSource} problems={problems} readOnly={!may} />
                 <PreviewPanel of={preview} />
               </div>
             )}

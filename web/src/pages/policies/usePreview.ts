@@ -2,7 +2,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { previewPolicy } from '../../api/hooks';
 import { list } from '../../api/types';
-import { problemsOf } from './problems';
+import { problemsOf } from '../../parts/problems';
 
 const pause = 500; // ms without a key before the document is tried
 

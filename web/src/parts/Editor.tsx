@@ -1,16 +1,17 @@
 import { Button } from '@patternfly/react-core';
-import { useRef } from 'react';
-import type { Problem } from '../../api/types';
-import { ExclamationTriangleIcon } from '../../parts/icons';
-import { escapeText } from '../../text/escape';
+import { useId, useRef } from 'react';
+import type { Problem } from '../api/types';
+import { ExclamationTriangleIcon } from './icons';
+import { escapeText } from '../text/escape';
 
-interface Props { source: string; set: (s: string) => void; problems: Problem[]; readOnly: boolean }
+interface Props { label: string; source: string; set: (s: string) => void; problems: Problem[]; readOnly?: boolean; least?: number }
 
 /** A text area with line numbers, on which lines with problems are marked. */
-export function Editor({ source, set, problems, readOnly }: Props) {
+export function Editor({ label, source, set, problems, readOnly = false, least = 16 }: Props) {
+  const id = useId();
   const area = useRef<HTMLTextAreaElement>(null);
   const lines = source.split('\n');
-  const rows = Math.max(16, lines.length + 1);
+  const rows = Math.max(least, lines.length + 1);
   const bad = new Set(problems.map((p) => p.line));
   const go = (line: number) => {
     const start = lines.slice(0, line - 1).reduce((sum, l) => sum + l.length + 1, 0);
@@ -25,9 +26,9 @@ export function Editor({ source, set, problems, readOnly }: Props) {
         </div>
         <textarea
           ref={area}
-          aria-label="Policy as YAML"
+          aria-label={label}
           aria-invalid={problems.length > 0}
-          aria-describedby="problems"
+          aria-describedby={`${id}-problems`}
           value={source}
           rows={rows}
           wrap="off"
@@ -37,7 +38,7 @@ export function Editor({ source, set, problems, readOnly }: Props) {
           onChange={(e) => set(e.target.value)}
         />
       </div>
-      <div id="problems" role="status">
+      <div id={`${id}-problems`} role="status">
         {problems.length === 0 ? <p className="rd-sub">No problem found.</p> : (
           <ul className="rd-signs">
             {problems.map((p, i) => (

@@ -1,5 +1,5 @@
-import { ApiError } from '../../api/client';
-import type { Problem } from '../../api/types';
+import { ApiError } from '../api/client';
+import type { Problem } from '../api/types';
 
 /** The problems with line numbers in a refusal; those already known where it names none. */
 export function problemsOf(error: unknown, known: Problem[] = []): Problem[] {
