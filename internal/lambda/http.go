@@ -33,6 +33,7 @@ type request struct {
 	method, path string
 	length       int64 // -1 unless announced
 	chunked      bool
+	old          bool // HTTP/1.0
 	last         bool // the client closes after it
 	expect       bool
 
@@ -124,7 +125,8 @@ func requestLine(line []byte) (*request, error) {
 	if !strings.HasPrefix(path, "/") {
 		return nil, errMalformed
 	}
-	return &request{method: string(method), path: path, length: -1, last: string(proto) == "HTTP/1.0"}, nil
+	old := string(proto) == "HTTP/1.0"
+	return &request{method: string(method), path: path, length: -1, old: old, last: old}, nil
 }
 
 func (r *request) header(line []byte) error {
@@ -189,8 +191,9 @@ func (r *request) setLength(value []byte) error {
 	return nil
 }
 
+// check refuses a body whose end could be read in two ways.
 func (r *request) check() error {
-	if r.chunked && r.length >= 0 {
+	if r.chunked && (r.length >= 0 || r.old) {
 		return errMalformed
 	}
 	return nil

@@ -1,6 +1,8 @@
 package lambda
 
 import (
+	"bufio"
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"testing"
@@ -18,4 +20,21 @@ func same(t testing.TB, got, want any) {
 func digest(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
+}
+
+func newReader(raw []byte) *bufio.Reader { return bufio.NewReaderSize(bytes.NewReader(raw), 4<<10) }
+
+// readAll reads the body of the request in raw.
+func readAll(raw []byte) ([]byte, error) {
+	c := &conn{in: newReader(raw)}
+	r, err := c.next()
+	if err != nil {
+		return nil, err
+	}
+	r.expect = false // nobody is there to tell
+	b, err := c.body(r)
+	if err != nil {
+		return nil, err
+	}
+	return b.all(MaxPayload)
 }
