@@ -1,12 +1,10 @@
-import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import type { QueryClient, QueryKey } from '@tanstack/react-query';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import type { QueryClient } from '@tanstack/react-query';
 import { ApiError, get, send, setCsrf } from './client';
 import type { Params } from './client';
 import { keys } from './keys';
-import { list } from './types';
+import { path, useChange, useList, useOne } from './query';
 import type * as t from './types';
-
-const path = (...parts: string[]) => `/${parts.map(encodeURIComponent).join('/')}`;
 
 // Reading.
 
@@ -32,54 +30,29 @@ export function useSetup(enabled = true) {
   return useQuery({ queryKey: keys.setup, enabled, queryFn: () => get<t.Setup>('/setup') });
 }
 
-function useOne<T>(key: QueryKey, target: string, enabled = true) {
-  return useQuery({ queryKey: key, enabled, queryFn: ({ signal }) => get<T>(target, {}, signal) });
-}
-
-function useList<T>(key: QueryKey, target: string, params: Params = {}, enabled = true) {
-  const query = useInfiniteQuery({
-    queryKey: key,
-    enabled,
-    placeholderData: keepPreviousData,
-    initialPageParam: '',
-    queryFn: ({ pageParam, signal }) => get<t.Page<T>>(target, { ...params, cursor: pageParam }, signal),
-    getNextPageParam: (last) => last.next || undefined,
-  });
-  const items = query.data?.pages.flatMap((p) => list(p.items));
-  return { ...query, items, total: query.data?.pages[0]?.total };
-}
-
 export const useOverview = () => useOne<t.Overview>(keys.overview, '/overview');
 export const useRadar = () => useOne<t.Radar>(keys.radar, '/radar');
-export const useWorkloads = (p: Params = {}) => useList<t.Workload>(keys.workloads(p), '/workloads', p);
+export const useWorkloads = (p: Params = {}) => useList<t.Workload>(keys.workloads(p), '/workloads', { params: p });
 export const useWorkload = (id: string) => useOne<t.Workload>(keys.workload(id), path('workloads', id));
-export const useProfile = (id: string | undefined) => useOne<t.Profile>(keys.profile(id ?? ''), path('profiles', id ?? ''), !!id);
-export const useEvents = (p: Params = {}, enabled = true) => useList<t.Event>(keys.events(p), '/events', p, enabled);
+export const useProfile = (id: string | undefined) => useOne<t.Profile>(keys.profile(id ?? ''), path('profiles', id ?? ''), { enabled: !!id });
+export const useEvents = (p: Params = {}, enabled = true) => useList<t.Event>(keys.events(p), '/events', { params: p, enabled });
 export const useEvent = (id: string) => useOne<t.Event>(keys.event(id), path('events', id));
 export const useEventWhy = (id: string) => useOne<t.Explanation>(keys.eventWhy(id), path('events', id, 'why'));
-export const useAlerts = (p: Params = {}, enabled = true) => useList<t.Alert>(keys.alerts(p), '/alerts', p, enabled);
+export const useAlerts = (p: Params = {}, enabled = true) => useList<t.Alert>(keys.alerts(p), '/alerts', { params: p, enabled });
 export const useAlert = (id: string) => useOne<t.Alert>(keys.alert(id), path('alerts', id));
 export const useAlertWhy = (id: string) => useOne<t.Explanation>(keys.alertWhy(id), path('alerts', id, 'why'));
-export const useIncidents = (p: Params = {}) => useList<t.Incident>(keys.incidents(p), '/incidents', p);
+export const useIncidents = (p: Params = {}) => useList<t.Incident>(keys.incidents(p), '/incidents', { params: p });
 export const useIncident = (id: string) => useOne<t.Incident>(keys.incident(id), path('incidents', id));
 export const usePolicies = () => useList<t.PolicyDocument>(keys.policies(), '/policies');
-export const usePolicy = (name: string, enabled = true) => useOne<t.PolicyDocument>(keys.policy(name), path('policies', name), enabled);
+export const usePolicy = (name: string, enabled = true) => useOne<t.PolicyDocument>(keys.policy(name), path('policies', name), { enabled });
 export const usePolicyHistory = (name: string) => useList<t.PolicyRevision>(keys.policyHistory(name), path('policies', name, 'history'));
 export const useNodes = () => useList<t.NodeStatus>(keys.nodes(), '/nodes');
 export const useUsers = () => useList<t.User>(keys.users(), '/users');
 export const useTokens = () => useList<t.Token>(keys.tokens(), '/tokens');
-export const useAudit = (p: Params = {}) => useList<t.AuditEntry>(keys.audit(p), '/audit', p);
+export const useAudit = (p: Params = {}) => useList<t.AuditEntry>(keys.audit(p), '/audit', { params: p });
 export const useVerify = () => useOne<t.AuditState>(keys.verify(), '/audit/verify');
 
-// Changing. Each names the parts of the record that it makes stale.
-
-function useChange<A, R>(act: (arg: A) => Promise<R>, ...stale: string[]) {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: act,
-    onSettled: () => Promise.all([...stale, 'audit'].map((part) => client.invalidateQueries({ queryKey: [part] }))),
-  });
-}
+// Changing.
 
 /** Another person: what was fetched for the one before is forgotten. */
 function become(client: QueryClient, s: t.Session | null) {
