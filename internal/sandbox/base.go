@@ -65,7 +65,7 @@ func makeBase(dir string, binds []plan.Pair) (*os.File, error) {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return nil, fmt.Errorf("part mount namespace: %w", err)
 	}
-	if err := unix.Mount("redoubt", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755,size=4m"); err != nil {
+	if err := unix.Mount("redoubt-sandbox", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755,size=4m"); err != nil {
 		return nil, fmt.Errorf("mount base: %w", err)
 	}
 	for _, d := range []string{"proc", "next", pieces + "/etc", pieces + "/dev"} {
@@ -135,7 +135,7 @@ func graft(from, to string, attr uint64) error {
 }
 
 func makeEtc(dir string) error {
-	if err := unix.Mount("redoubt", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "mode=755,size=4m"); err != nil {
+	if err := unix.Mount("redoubt-sandbox", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "mode=755,size=4m"); err != nil {
 		return fmt.Errorf("mount /etc: %w", err)
 	}
 	for name, text := range etcOwn {
@@ -164,7 +164,7 @@ func makeEtc(dir string) error {
 }
 
 func makeDev(dir string) error {
-	if err := unix.Mount("redoubt", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NOEXEC, "mode=755,size=64k"); err != nil {
+	if err := unix.Mount("redoubt-sandbox", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NOEXEC, "mode=755,size=64k"); err != nil {
 		return fmt.Errorf("mount /dev: %w", err)
 	}
 	for _, name := range devices {

@@ -156,7 +156,8 @@ func TestS7_CrowdLeavesNothing(t *testing.T) {
 	}
 	after := traces(t)
 	if after.mounts != 0 {
-		t.Errorf("%d mounts show on the host", after.mounts)
+		b, _ := os.ReadFile("/proc/self/mountinfo")
+		t.Errorf("%d mounts show on the host:\n%s", after.mounts, b)
 	}
 	if after.files > before.files+4 {
 		t.Errorf("%d open files, %d before", after.files, before.files)
@@ -177,7 +178,7 @@ func traces(t *testing.T) trace {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return trace{strings.Count(string(b), " - tmpfs redoubt "), len(files)}
+	return trace{strings.Count(string(b), " - tmpfs redoubt-sandbox "), len(files)}
 }
 
 // strays are threads of this process in a network other than its own.

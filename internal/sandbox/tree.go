@@ -48,7 +48,7 @@ func scratch(size int64, id uint32) (int, error) {
 	defer unix.Close(fs)
 	owner := strconv.Itoa(int(id))
 	for _, o := range [][2]string{
-		{"source", "redoubt"}, {"size", strconv.FormatInt(size, 10)},
+		{"source", "redoubt-sandbox"}, {"size", strconv.FormatInt(size, 10)},
 		{"nr_inodes", strconv.FormatInt(max(1024, size/4096), 10)},
 		{"mode", "1777"}, {"uid", owner}, {"gid", owner},
 	} {

@@ -17,7 +17,7 @@ func build(p *plan.Plan) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return wrap("part from the host's mounts", err)
 	}
-	if err := unix.Mount("redoubt", next, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755,size=512k,nr_inodes=1k"); err != nil {
+	if err := unix.Mount("redoubt-sandbox", next, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755,size=512k,nr_inodes=1k"); err != nil {
 		return wrap("mount root", err)
 	}
 	for _, b := range p.Binds {
