@@ -58,7 +58,7 @@ namespace Shop {
 }
 `
 
-func dotnetBundle(t *testing.T) string {
+func dotnetBundle(t testing.TB) string {
 	t.Helper()
 	mcs, err := exec.LookPath("mcs")
 	if err != nil {

@@ -83,7 +83,7 @@ public class Shop {
 
 // javaBundle compiles the handlers, against our interfaces as users do against
 // those of AWS.
-func javaBundle(t *testing.T) string {
+func javaBundle(t testing.TB) string {
 	t.Helper()
 	javac, err := exec.LookPath("javac")
 	if err != nil {

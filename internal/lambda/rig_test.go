@@ -29,6 +29,9 @@ type rig struct {
 	out  *output
 	cmd  *exec.Cmd
 	gone chan struct{}
+
+	cmdEnv []string // of the function
+	began  time.Time
 }
 
 // output collects what a process prints.
@@ -57,6 +60,7 @@ type plan struct {
 	layer            map[string]string // below /opt
 	env              map[string]string
 	stem             bool
+	api              string // of another server
 }
 
 // listen starts a server on a loopback port.
@@ -95,8 +99,28 @@ func write(t testing.TB, dir string, files map[string]string) string {
 // run starts a function's process; a missing interpreter skips the test.
 func run(t testing.TB, p plan) *rig {
 	t.Helper()
+	r := prepare(t, p)
+	r.start()
+	if p.stem {
+		if err := r.srv.Stemmed(r.ctx()); err != nil {
+			t.Fatalf("stem: %v\n%s", err, r.out)
+		}
+		a := Attachment{About: About{Function: "orders", Version: "7", Handler: p.handler}, Env: r.cmdEnv}
+		if err := r.srv.Attach(a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return r
+}
+
+// prepare is run without the start.
+func prepare(t testing.TB, p plan) *rig {
+	t.Helper()
 	srv, addr := listen(t)
 	r := &rig{t: t, srv: srv, addr: addr, root: p.root, out: &output{}, gone: make(chan struct{})}
+	if p.api != "" {
+		r.addr = p.api
+	}
 	if r.root == "" {
 		r.root = write(t, t.TempDir(), p.files)
 	}
@@ -113,23 +137,12 @@ func run(t testing.TB, p plan) *rig {
 	for i, arg := range client.Argv {
 		client.Argv[i] = strings.ReplaceAll(strings.ReplaceAll(arg, "/var/runtime", dir), "/var/task", r.root)
 	}
-	env := r.env(p, opt)
+	r.cmdEnv = r.env(p, opt)
 	r.cmd = exec.Command(client.Argv[0], client.Argv[1:]...)
-	r.cmd.Dir, r.cmd.Stdout, r.cmd.Stderr = r.root, r.out, r.out
-	r.cmd.Env = env
+	r.cmd.Dir, r.cmd.Stdout, r.cmd.Stderr, r.cmd.Env = r.root, r.out, r.out, r.cmdEnv
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if p.stem {
 		r.cmd.Env = []string{"PATH=/usr/bin:/bin", "AWS_LAMBDA_RUNTIME_API=" + addr, StemVariable + "=1"}
-	}
-	r.start()
-	if p.stem {
-		if err := srv.Stemmed(r.ctx()); err != nil {
-			t.Fatalf("stem: %v\n%s", err, r.out)
-		}
-		a := Attachment{About: About{Function: "orders", Version: "7", Handler: p.handler}, Env: env}
-		if err := srv.Attach(a); err != nil {
-			t.Fatal(err)
-		}
 	}
 	return r
 }
@@ -147,6 +160,7 @@ func (r *rig) env(p plan, opt string) []string {
 
 func (r *rig) start() {
 	r.t.Helper()
+	r.began = time.Now()
 	if err := r.cmd.Start(); err != nil {
 		r.t.Fatal(err)
 	}
@@ -154,11 +168,18 @@ func (r *rig) start() {
 		_ = r.cmd.Wait()
 		close(r.gone)
 	}()
-	r.t.Cleanup(func() {
-		r.srv.Close()
-		_ = syscall.Kill(-r.cmd.Process.Pid, syscall.SIGKILL)
-		<-r.gone
-	})
+	r.t.Cleanup(r.end)
+}
+
+func (r *rig) end() {
+	r.srv.Close()
+	select {
+	case <-r.gone:
+		return // its number may be another's by now
+	default:
+	}
+	_ = syscall.Kill(-r.cmd.Process.Pid, syscall.SIGKILL)
+	<-r.gone
 }
 
 func (r *rig) ctx() context.Context {
