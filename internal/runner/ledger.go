@@ -64,7 +64,7 @@ func (l *ledger) use(u function.Use) {
 
 // verdict keeps what is worth a person's eye, the same thing once.
 func (l *ledger) verdict(v redoubt.Verdict) {
-	if v.Effect != redoubt.EffectAlert && !stops(v) && !v.Novel {
+	if v.Effect != redoubt.EffectAlert && !stops(v) {
 		return
 	}
 	l.mu.Lock()
