@@ -51,12 +51,8 @@ func findHierarchy(dir string, mounts io.Reader) (*hierarchy, []string, error) {
 			continue
 		}
 		h.dirs[c] = filepath.Join(at, name)
-		if home := filepath.Join(at, own[c]); !slices.ContainsFunc(h.home, func(f *os.File) bool { return f.Name() == home+"/tasks" }) {
-			f, err := os.OpenFile(home+"/tasks", os.O_WRONLY|unix.O_CLOEXEC, 0)
-			if err != nil {
-				return nil, nil, fmt.Errorf("open own control group: %w", err)
-			}
-			h.home = append(h.home, f)
+		if err := h.live(at, own[c]); err != nil {
+			return nil, nil, err
 		}
 	}
 	for _, d := range h.all() {
@@ -71,6 +67,24 @@ func findHierarchy(dir string, mounts io.Reader) (*hierarchy, []string, error) {
 		h.limits = delegate(h.unified)
 	}
 	return h, h.gaps(), nil
+}
+
+// live notes the group this process is in, to come back to. In a container that
+// sees its own group as the root, that is where it is.
+func (h *hierarchy) live(mount, group string) error {
+	home := filepath.Join(mount, group, "tasks")
+	if _, err := os.Stat(home); err != nil {
+		home = filepath.Join(mount, "tasks")
+	}
+	if slices.ContainsFunc(h.home, func(f *os.File) bool { return f.Name() == home }) {
+		return nil
+	}
+	f, err := os.OpenFile(home, os.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open own control group: %w", err)
+	}
+	h.home = append(h.home, f)
+	return nil
 }
 
 // delegate hands the controllers a directory has to those below it, as far as
