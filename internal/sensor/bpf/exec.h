@@ -193,7 +193,6 @@ int BPF_PROG(exec_seen, struct task_struct *current, int old, struct linux_binpr
 	const char *filename = BPF_CORE_READ(bprm, filename), *interp = BPF_CORE_READ(bprm, interp);
 	struct place at = {};
 	struct ident id = {}, by = {};
-	struct forker above = {};
 	struct rule *r, *rule;
 	struct head *h;
 	__u64 word, now;
@@ -222,8 +221,8 @@ int BPF_PROG(exec_seen, struct task_struct *current, int old, struct linux_binpr
 	s->rec.proc.file = id.key;
 	h->origin = id.origin;
 	h->flags |= id.flags;
-	forker_of((__u64)task, &above);
-	s->rec.proc.above = above.file;
+	forker_of((__u64)task, &s->above);
+	s->rec.proc.above = s->above.file;
 	if (word & WORD_ARGS)
 		arguments((__u64)task, s);
 	r = exec_rule(at.slot, word, &s->rec.proc.file, &s->rec.proc.above, s->rec.args_hash);
@@ -261,7 +260,7 @@ int BPF_PROG(exec_seen, struct task_struct *current, int old, struct linux_binpr
 	h->slot = at.slot;
 	h->count = 1;
 	describe((__u64)task, &s->rec.proc);
-	s->rec.proc.parent = above.pid;
+	s->rec.proc.parent = s->above.pid;
 	belongs((__u64)task, &at, h);
 	if (!(word & WORD_ARGS))
 		arguments((__u64)task, s);

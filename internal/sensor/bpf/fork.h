@@ -16,20 +16,16 @@ __noinline bool first_of_its_kind(__u64 task)
 	return level && nr == 1;
 }
 
-__noinline int portray(__u64 task, struct ancestor *to)
+static __always_inline void portray(struct task_struct *t, struct ancestor *to)
 {
-	struct task_struct *t = (void *)task;
 	struct file *f = BPF_CORE_READ(t, mm, exe_file);
 
-	if (!to)
-		return 0;
 	to->pid = BPF_CORE_READ(t, tgid);
 	to->pad = 0;
 	to->started = BPF_CORE_READ(t, start_boottime);
-	task_file(task, &to->file);
+	task_file((__u64)t, &to->file);
 	if (bpf_probe_read_kernel_str(to->name, sizeof(to->name), BPF_CORE_READ(f, f_path.dentry, d_name.name)) < 0)
 		to->name[0] = 0;
-	return 0;
 }
 
 static __always_inline __u64 own_cgroup(struct task_struct *t)
@@ -47,7 +43,7 @@ int BPF_PROG(forked, struct task_struct *parent, struct task_struct *child)
 		return 0; // a thread
 	b.started = BPF_CORE_READ(child, start_boottime);
 	b.cgroup = own_cgroup(child);
-	portray((__u64)BPF_CORE_READ(parent, group_leader), &b.by);
+	portray(BPF_CORE_READ(parent, group_leader), &b.by);
 	bpf_map_update_elem(&births, &pid, &b, BPF_ANY);
 	return 0;
 }
@@ -108,7 +104,7 @@ __noinline int ascend(struct lineage *l, struct ancestor *to)
 	} else {
 		if (!up || !BPF_CORE_READ(up, tgid))
 			return 0;
-		portray((__u64)up, to);
+		portray(up, to);
 	}
 	l->task = (__u64)up;
 	l->pid = to->pid;

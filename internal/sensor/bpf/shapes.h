@@ -389,6 +389,7 @@ struct exec_scratch {
 	struct exec_rec rec;
 	char data[16384];
 	struct lineage line; // here, as older kernels' stacks hold 512 bytes in all
+	struct forker above;
 };
 
 struct {
