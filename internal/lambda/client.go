@@ -67,7 +67,7 @@ var runtimes = map[string]struct {
 		"--add-opens=java.base/java.util=ALL-UNNAMED", "--add-opens=java.base/java.lang=ALL-UNNAMED",
 		"-cp", "/var/runtime/java/runtime.jar", "redoubt.Main"},
 		regexp.MustCompile(`^[\p{L}_$][\p{L}\p{N}_$.]*(::[\p{L}_$][\p{L}\p{N}_$]*)?$`), "com.example.Orders::handle"},
-	"dotnet": {"mono", "mono-runtime", []string{"/var/runtime/dotnet/runtime.exe"},
+	"dotnet": {"mono", "mono-runtime libmono-system-core4.0-cil", []string{"/var/runtime/dotnet/runtime.exe"},
 		regexp.MustCompile(`^[^:]+::[^:]+::[^:]+$`), "Orders::Shop.Orders::Handle"},
 }
 

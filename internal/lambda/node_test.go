@@ -35,6 +35,7 @@ exports.callbackFails = (event, context, callback) => callback(new RangeError('c
 exports.throws = () => { throw new SyntaxError('sync'); };
 exports.late = (event) => { if (event === 'timer') setTimeout(() => { throw new Error('later'); }, 1); else Promise.reject(new Error('unseen')); return new Promise(() => {}); };
 exports.exits = async () => process.exit(7);
+exports.behind = async () => { setTimeout(() => { throw new Error('behind'); }, 5); return 'done'; };
 exports.about = async (event, context) => {
   console.log('info %d', 5, { a: 1 }); console.error('bad\nnews');
   const left = context.getRemainingTimeInMillis();
@@ -170,6 +171,14 @@ func nodeErrors(t *testing.T, at func(*testing.T, string) *rig) {
 			t.Errorf("%s: %s", payload, got)
 		}
 		<-r.gone
+	}
+	r = at(t, "index.behind")
+	if got := r.get("1"); got != `"done"` {
+		t.Errorf("behind: %s", got)
+	}
+	<-r.gone
+	if code := r.cmd.ProcessState.ExitCode(); code != 129 {
+		t.Errorf("behind: exit status %d\n%s", code, r.out)
 	}
 	// A process that just goes says nothing: who watches it ends the call.
 	r = at(t, "index.exits")

@@ -20,6 +20,8 @@ const AT = Symbol.for('aws.lambda.runtime.handler.streaming.highWaterMark');
 
 let call = null; // the invocation under way
 let requestId;
+let serving = false; // the handler is loaded
+let ending = false;
 
 // Channel is the connection to the Runtime API. The socket keeps the process
 // alive only while an answer is waited for, so that an empty event loop shows.
@@ -291,6 +293,7 @@ async function finishStream(stream, outcome) {
 }
 
 async function serve(channel, handler) {
+  serving = true;
   const streams = handler[HANDLER_STREAMS] === 'response';
   channel.send(NEXT);
   for (;;) {
@@ -325,15 +328,16 @@ function die(channel, error, code) {
   const doc = describe(error);
   const where = call ? `${BASE}invocation/${call.id}/error` : `${BASE}init/error`;
   console.error(call ? 'Uncaught Exception' : 'Init Error', JSON.stringify(doc));
-  channel.socket.removeAllListeners('close');
-  channel.socket.removeAllListeners('error');
-  channel.socket.on('error', () => process.exit(code));
   if (ending) return;
   ending = true;
+  if (serving && !call) process.exit(code); // between two invocations there is nobody to tell
+  for (const event of ['close', 'error']) {
+    channel.socket.removeAllListeners(event);
+    channel.socket.on(event, () => process.exit(code));
+  }
   channel.receive().then(() => process.exit(code)); // nobody reads what a process has not sent
   channel.send(post(where, JSON.stringify(doc), typeHeader(doc)));
 }
-let ending = false;
 
 function isFile(name) {
   try { return fs.statSync(name).isFile(); } catch { return false; }

@@ -120,12 +120,18 @@ public final class Main {
         List<URL> path = new ArrayList<>();
         path.add(new File(root + "/").toURI().toURL());
         for (String dir : new String[] {root + "/lib", root, System.getenv().getOrDefault("_REDOUBT_OPT", "/opt") + "/java/lib"}) {
-            File[] jars = new File(dir).listFiles((d, name) -> name.endsWith(".jar"));
-            if (jars == null) continue;
-            Arrays.sort(jars);
-            for (File jar : jars) path.add(jar.toURI().toURL());
+            path.addAll(jars(dir));
         }
         return new URLClassLoader(path.toArray(new URL[0]), Main.class.getClassLoader());
+    }
+
+    static List<URL> jars(String dir) throws IOException {
+        List<URL> found = new ArrayList<>();
+        File[] jars = new File(dir).listFiles((d, name) -> name.endsWith(".jar"));
+        if (jars == null) return found;
+        Arrays.sort(jars);
+        for (File jar : jars) found.add(jar.toURI().toURL());
+        return found;
     }
 
     /** A pre-started runtime warms up, then waits until it is told whose it is. */

@@ -2,7 +2,14 @@ package redoubt;
 
 import com.amazonaws.services.lambda.runtime.Context;
 import com.amazonaws.services.lambda.runtime.RequestHandler;
+import java.io.File;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.nio.charset.StandardCharsets;
+import java.security.CodeSource;
+import java.security.cert.Certificate;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -57,5 +64,30 @@ final class Warm {
             Bean.write(Bean.read(Json.parse(new String(event, StandardCharsets.UTF_8)), Sample.class));
         }
         call.getLogger();
+        try (Loader loader = new Loader()) {
+            loader.walk();
+        }
+    }
+
+    /** Goes through the motions of loading classes from a directory. */
+    private static final class Loader extends URLClassLoader {
+        private final URL jar = Warm.class.getProtectionDomain().getCodeSource().getLocation();
+
+        Loader() throws IOException {
+            super(new URL[0], Warm.class.getClassLoader());
+            File file = new File(jar.getPath());
+            addURL(new File(file.getParent() + "/").toURI().toURL());
+            addURL(jar);
+            Main.jars(file.getParent());
+        }
+
+        void walk() throws IOException {
+            for (String name : new String[] {"runtime.jar", "META-INF/MANIFEST.MF", "absent/Nothing.class"}) {
+                try (InputStream in = getResourceAsStream(name)) {
+                    if (in != null) in.read();
+                }
+            }
+            for (URL url : getURLs()) getPermissions(new CodeSource(url, (Certificate[]) null));
+        }
     }
 }
