@@ -22,6 +22,8 @@ if [ "$goal" = test ]; then
   want ip iproute2
   want gcc gcc
   want wrk wrk
+  want javac default-jdk-headless
+  want mcs mono-mcs
 fi
 if [ ${#need[@]} -gt 0 ]; then
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
