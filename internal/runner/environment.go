@@ -26,6 +26,7 @@ type environment struct {
 	grants  []string // egress and AWS, as package egress reads them
 
 	box      *sandbox.Sandbox
+	meter    *sandbox.Meter // nil until it is ready
 	api      *lambda.Server
 	out      *egress.Proxy
 	internal *http.Server // nil where nothing is offered
@@ -221,6 +222,9 @@ func (e *environment) end() {
 		e.out.Close()
 		if e.internal != nil {
 			e.internal.Close()
+		}
+		if e.meter != nil {
+			e.meter.Close()
 		}
 		e.lines.end()
 		if err := e.r.dropSecrets(e.secrets); err != nil {

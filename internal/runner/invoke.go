@@ -140,9 +140,9 @@ func (e *environment) settle(res *Result, answer *lambda.Answer, err error) {
 // finish takes the last figures and lets the environment go.
 func (e *environment) finish(res *Result, broken bool) {
 	e.out.Flush()
-	u := e.box.Usage()
-	res.CPU, res.Memory = max(0, u.CPU-e.spent), u.MemoryPeak
-	e.spent = u.CPU
+	cpu, peak := e.meter.Read()
+	res.CPU, res.Memory = max(0, cpu-e.spent), peak
+	e.spent = cpu
 	res.Lines = e.lines.end()
 	var tainted bool
 	res.Uses, res.Verdicts, tainted = e.ledger().close()
@@ -151,7 +151,7 @@ func (e *environment) finish(res *Result, broken bool) {
 		go p.drop(e)
 		return
 	}
-	if err := e.box.ResetPeak(); err != nil {
+	if err := e.meter.Reset(); err != nil {
 		e.r.log.Debug("memory peak not reset", "function", e.key.function, "error", err)
 	}
 	p.give(e)

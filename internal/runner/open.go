@@ -34,9 +34,12 @@ func (r *Runner) open(p *pool) (*environment, error) {
 		e.end()
 		return nil, err
 	}
-	if err := e.box.SetCPU(p.version.Spec.CPU); err != nil {
+	if err = e.box.SetCPU(p.version.Spec.CPU); err == nil {
+		e.meter, err = e.box.Meter()
+	}
+	if err != nil {
 		e.end()
-		return nil, err
+		return nil, fmt.Errorf("start version %d: %w", p.version.Number, err)
 	}
 	return e, nil
 }
