@@ -145,8 +145,8 @@ type Findings struct {
 	Items []function.Finding `json:"items"`
 }
 
-// ModelEntry is one thing a function may use, written by a person.
-type ModelEntry struct {
+// ModelEntryRequest is one thing a function may use, written by a person.
+type ModelEntryRequest struct {
 	Kind   function.UseKind `json:"kind" enum:"egress,dns,aws,exec,read,write,function,bucket,queue,secret"`
 	Target string           `json:"target" minLength:"1" maxLength:"1024"`
 	Args   []string         `json:"args,omitempty" maxItems:"64" doc:"Of a program: the shape of its arguments; any where left out"`
@@ -155,7 +155,7 @@ type ModelEntry struct {
 
 // ModelChange adds to and takes from what was learned of a function.
 type ModelChange struct {
-	Add    []ModelEntry  `json:"add,omitempty" maxItems:"512"`
+	Add    []ModelEntryRequest  `json:"add,omitempty" maxItems:"512"`
 	Remove []string      `json:"remove,omitempty" maxItems:"512" doc:"Ids of entries"`
 	Fields []model.Allow `json:"fields,omitempty" maxItems:"256" doc:"Fields of requests that may hold anything from now on, or are forgotten"`
 }

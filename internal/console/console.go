@@ -46,6 +46,9 @@ type Config struct {
 	// Forgotten hears of a node that was deleted, to end its connection.
 	Forgotten func(redoubt.NodeID)
 
+	// Serverless is what functions are made of; nil where there are none.
+	Serverless *Serverless
+
 	Keep      time.Duration // how long events stay; 0 is 30 days
 	MaxEvents int64         // and how many at most; 0 is 5,000,000
 }
@@ -77,6 +80,10 @@ type Console struct {
 	audited  auditCache
 	previews chan struct{} // a place for each that may run at once
 
+	serverless *Serverless
+	lastCalls  lastCalls
+	uploads    chan struct{} // as previews
+
 	metrics    *metrics
 	exposition http.Handler
 	handler    http.Handler
@@ -97,7 +104,11 @@ func New(cfg Config) (*Console, error) {
 		hub:      hub{readers: map[*reader]struct{}{}},
 		logins:   limiter{buckets: map[string]bucket{}},
 		previews: make(chan struct{}, 2),
-		stopped:  make(chan struct{}),
+
+		serverless: cfg.Serverless,
+		uploads:    make(chan struct{}, 4),
+
+		stopped: make(chan struct{}),
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
@@ -180,6 +191,8 @@ func (c *Console) Run(ctx context.Context) error {
 			c.try(ctx, "end learning", c.promote)
 		case <-pruning.C:
 			c.try(ctx, "prune record", c.prune)
+			c.try(ctx, "prune calls", c.pruneCalls)
+			c.try(ctx, "sweep unused code", c.sweepBundles)
 		}
 	}
 }

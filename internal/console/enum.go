@@ -5,8 +5,11 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"redoubt.dev/redoubt/internal/function"
+	"redoubt.dev/redoubt/internal/iam"
 	"redoubt.dev/redoubt/internal/profile"
 	"redoubt.dev/redoubt/internal/redoubt"
+	"redoubt.dev/redoubt/internal/route"
 )
 
 // words are the values of the vocabulary's string types, so that the document,
@@ -23,6 +26,15 @@ var words = map[reflect.Type][]any{
 	reflect.TypeFor[redoubt.Backend]():      {"", "bpf-lsm", "fanotify", "kill", "cgroup-connect", "cgroup-skb", "engine"},
 	reflect.TypeFor[profile.State]():        {"", "learning", "observing", "enforcing", "archived"},
 	reflect.TypeFor[profile.Source]():       {"seeded", "learned", "inherited", "manual"},
+	reflect.TypeFor[function.State]():       {"", "active", "disabled"},
+	reflect.TypeFor[function.Runtime]():     {"", "nodejs", "python", "java", "dotnet", "provided", "image"},
+	reflect.TypeFor[function.UseKind]():     {"egress", "dns", "aws", "exec", "read", "write", "function", "bucket", "queue", "secret"},
+	reflect.TypeFor[function.Outcome]():     {"", "denied", "refused", "throttled", "gone", "succeeded", "failed", "timeout", "crashed", "abandoned"},
+	reflect.TypeFor[function.Start]():       {"", "cold", "claimed", "warm"},
+	reflect.TypeFor[function.Action]():      {"disable", "delete-version", "drop-trigger", "upgrade"},
+	reflect.TypeFor[iam.KeyKind]():          {"api", "access"},
+	reflect.TypeFor[route.Auth]():           {"", "iam", "key", "jwt", "none"},
+	reflect.TypeFor[route.FirewallMode]():   {"", "off", "alert", "prevent"},
 }
 
 // word is the schema of T, one of words.
@@ -48,4 +60,13 @@ func spellAll(r huma.Registry) {
 	spell[redoubt.Backend](r)
 	spell[profile.State](r)
 	spell[profile.Source](r)
+	spell[function.State](r)
+	spell[function.Runtime](r)
+	spell[function.UseKind](r)
+	spell[function.Outcome](r)
+	spell[function.Start](r)
+	spell[function.Action](r)
+	spell[iam.KeyKind](r)
+	spell[route.Auth](r)
+	spell[route.FirewallMode](r)
 }

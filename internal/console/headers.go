@@ -25,7 +25,11 @@ func guarded(next http.Handler) http.Handler {
 		if isAPI(r.URL.Path) {
 			h.Set("Cache-Control", "no-store")
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, documentBody+1)
+		if r.URL.Path == bundlePath && r.Method == http.MethodPost {
+			patient(w, r)
+		} else {
+			r.Body = http.MaxBytesReader(w, r.Body, documentBody+1)
+		}
 		next.ServeHTTP(w, r)
 	})
 }

@@ -101,9 +101,16 @@ func schemaName(t reflect.Type, hint string) string {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
 		t = t.Elem()
 	}
-	for pkg, prefix := range map[string]string{"internal/profile": "Profile", "internal/policy": "Policy"} {
-		if strings.HasSuffix(t.PkgPath(), pkg) && !strings.HasPrefix(name, prefix) {
+	for pkg, prefix := range map[string]string{
+		"internal/profile": "Profile", "internal/policy": "Policy", "internal/function": "Function", "internal/model": "Model",
+		"internal/route": "Route", "internal/access": "Access", "internal/iam": "Access",
+	} {
+		switch {
+		case !strings.HasSuffix(t.PkgPath(), pkg):
+		case !strings.HasPrefix(name, prefix):
 			return prefix + name
+		case pkg == "internal/function" && name == prefix, pkg == "internal/route" && name == prefix:
+			return name + "Record" // what lists show is called by the name itself
 		}
 	}
 	return name

@@ -93,6 +93,8 @@ func (c *Console) routes(api huma.API) {
 	add(api, get("/audit", identity.ReadAudit, "audit", "list-audit", "Who changed what"), c.auditTrail)
 	add(api, get("/audit/verify", identity.ReadAudit, "audit", "verify-audit", "Whether the trail's chain holds"), c.verifyAudit)
 
+	c.functionRoutes(api)
+
 	add(api, as("text/event-stream", get("/stream", identity.Read, "overview", "stream", "What changes, as it happens: server-sent events whose data is a StreamMessage")), c.stream)
 	add(api, operation{method: http.MethodGet, path: "/metrics", needs: identity.Read, tag: "health", id: "metrics", summary: "Prometheus metrics", media: "text/plain"}, c.serveMetrics)
 	add(api, operation{method: http.MethodGet, path: "/healthz", needs: public, tag: "health", id: "healthz", summary: "Whether the console can read and write its record", media: "text/plain"}, c.health)

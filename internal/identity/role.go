@@ -26,6 +26,11 @@ const (
 	WriteToken   Permission = "token.write" // one's own API tokens
 	WriteUser    Permission = "user.write"  // accounts, and everybody's tokens
 	WriteNode    Permission = "node.write"  // join tokens, forgetting nodes
+
+	WriteFunction  Permission = "function.write"
+	InvokeFunction Permission = "function.invoke"
+	WriteRoute     Permission = "route.write"
+	WriteAccess    Permission = "access.write" // access policies, principals, and what they come in with
 )
 
 // grants says who holds a permission; what is not listed nobody may.
@@ -39,6 +44,11 @@ var grants = map[Permission][]Role{
 	WriteToken:   {Operator, Admin},
 	WriteUser:    {Admin},
 	WriteNode:    {Admin},
+
+	WriteFunction:  {Operator, Admin},
+	InvokeFunction: {Operator, Admin},
+	WriteRoute:     {Operator, Admin},
+	WriteAccess:    {Admin},
 }
 
 // May says whether r holds p.

@@ -4,6 +4,161 @@
  */
 
 export interface paths {
+    "/api/v1/access/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a text would be as policies, or what is wrong with it */
+        post: operations["check-access"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What in the policies a person should look at */
+        get: operations["list-access-findings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who may do what */
+        get: operations["list-access-policies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/policies/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One policy */
+        get: operations["get-access-policy"];
+        /** Make or replace a policy */
+        put: operations["put-access-policy"];
+        post?: never;
+        /** Delete a policy */
+        delete: operations["delete-access-policy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/policies/{name}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every text it had, the latest first; also of a deleted one */
+        get: operations["list-access-history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/simulate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Whether a principal may do something, what decides that and what would turn it */
+        post: operations["simulate-access"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/vocabulary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Actions, principals and resources there are */
+        get: operations["get-access-vocabulary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/what-can": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a principal may do */
+        post: operations["what-can"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/who-can": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Which principals may do something */
+        post: operations["who-can"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts": {
         parameters: {
             query?: never;
@@ -141,6 +296,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/bundles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Upload code: the body is a zip, a tar or a container image */
+        post: operations["upload-bundle"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/environments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where code runs right now */
+        get: operations["list-environments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -209,6 +398,315 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What nobody seems to need or is out of date, and what to do */
+        get: operations["list-findings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/functions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Functions, by name */
+        get: operations["list-functions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/functions/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One function with its versions */
+        get: operations["get-function"];
+        put?: never;
+        post?: never;
+        /** Delete it with all its versions */
+        delete: operations["delete-function"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/functions/{name}/aliases/{alias}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Point an alias at a version, or at several with weights */
+        put: operations["put-alias"];
+        post?: never;
+        /** Delete an alias other than live */
+        delete: operations["delete-alias"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/functions/{name}/invocations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Call it as the principal user/NAME of who asks */
+        post: operations["invoke-function"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/functions/{name}/lines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What it printed */
+        get: operations["list-lines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/functions/{name}/lines/follow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What it printed since, oldest first */
+        get: operations["follow-lines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/functions/{name}/model": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was learned of it */
+        get: operations["get-model"];
+        /** Replace its model by a document of kind FunctionModel */
+        put: operations["import-model"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/functions/{name}/model/document": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Its model as such a document */
+        get: operations["export-model"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/functions/{name}/model/entries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Add and remove entries by hand */
+        post: operations["edit-model"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/functions/{name}/model/relearn": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Forget what was learned, but for what people added, and learn anew */
+        post: operations["relearn-model"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/functions/{name}/model/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Move its model to another state */
+        post: operations["set-model-state"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/functions/{name}/privileges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What its role grants beside what was used of it, and the smallest role */
+        get: operations["get-privileges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/functions/{name}/privileges/adopt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deploy it again with the smallest role */
+        post: operations["adopt-role"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/functions/{name}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Point an alias to where it pointed before; once more goes forward again */
+        post: operations["rollback-function"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/functions/{name}/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take it out of service, or put it back */
+        post: operations["set-function-state"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/functions/{name}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deploy a new version of uploaded code; makes the function where it is not there */
+        post: operations["deploy-function"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/functions/{name}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete a version that no alias points to */
+        delete: operations["delete-version"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/incidents": {
         parameters: {
             query?: never;
@@ -261,6 +759,109 @@ export interface paths {
         patch: operations["triage-incident"];
         trace?: never;
     };
+    "/api/v1/invocations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Calls: who, what, when and how it went */
+        get: operations["list-invocations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invocations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One call */
+        get: operations["get-invocation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** API keys and access keys */
+        get: operations["list-keys"];
+        put?: never;
+        /** A key; this answer alone holds its secret */
+        post: operations["make-key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a key and the tokens made with it */
+        delete: operations["delete-key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{id}/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Disable a key, or enable it again */
+        post: operations["set-key-state"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/map": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Callers, routes, functions and what they touch */
+        get: operations["get-function-map"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/nodes": {
         parameters: {
             query?: never;
@@ -307,6 +908,24 @@ export interface paths {
         post?: never;
         /** Forget a node */
         delete: operations["delete-node"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/openapi": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The table of one stage as an OpenAPI document */
+        get: operations["export-openapi"];
+        put?: never;
+        /** Make routes of an OpenAPI document, all or none */
+        post: operations["import-openapi"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -399,6 +1018,93 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/principals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who calls */
+        get: operations["list-principals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/principals/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One principal */
+        get: operations["get-principal"];
+        /** Make or change a principal; its tokens end */
+        put: operations["put-principal"];
+        post?: never;
+        /** Remove it with all its keys */
+        delete: operations["delete-principal"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/principals/{id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End its tokens and temporary credentials; its keys stay */
+        post: operations["revoke-principal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/principals/{id}/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lock it out, or let it in again */
+        post: operations["set-principal-state"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/principals/{id}/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A token with which it can call for at most 15 minutes */
+        post: operations["make-access-token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/profiles": {
         parameters: {
             query?: never;
@@ -481,6 +1187,43 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/routes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The gateway's table */
+        get: operations["list-routes"];
+        put?: never;
+        /** Write routes from YAML documents, all or none */
+        post: operations["write-routes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/routes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One route */
+        get: operations["get-route"];
+        /** Make or replace a route */
+        put: operations["put-route"];
+        post?: never;
+        /** Delete a route */
+        delete: operations["delete-route"];
         options?: never;
         head?: never;
         patch?: never;
@@ -587,6 +1330,23 @@ export interface paths {
         post?: never;
         /** Revoke a token: one's own, an administrator any */
         delete: operations["delete-token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Calls, errors, time and memory by function, and by version, caller or hour */
+        get: operations["get-usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -717,10 +1477,180 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Access: {
+            action: string;
+            policy: string;
+            principal: string;
+            resource: string;
+        };
+        AccessChange: {
+            group?: string;
+            kind: string;
+            policy?: string;
+            text?: string;
+            why: string;
+        };
+        AccessCheck: {
+            documents: components["schemas"]["AccessDocument"][] | null;
+            problems?: components["schemas"]["AccessProblem"][] | null;
+        };
+        AccessCheckRequest: {
+            /** @description The AWS account whose ARNs mean this installation */
+            account?: string;
+            /** @description The principal an AWS policy is attached to */
+            for?: string;
+            /**
+             * @description cedar: Cedar or documents of kind AccessPolicy; aws: a policy of AWS IAM
+             * @enum {string}
+             */
+            format?: "cedar" | "aws";
+            /** @description Of the document, where the text gives none */
+            name?: string;
+            source: string;
+        };
+        AccessContext: {
+            /** Format: int64 */
+            bytes?: number;
+            /** @description Address, or a network such as 10.0.0.0/8, of which its first is taken */
+            from?: string;
+            method?: string;
+            mtls?: boolean;
+            route?: string;
+            source?: string;
+            stage?: string;
+            tenant?: string;
+            /**
+             * Format: date-time
+             * @description Now where left out
+             */
+            time?: string;
+            tls?: boolean;
+        };
+        AccessDocument: {
+            by?: string;
+            cedar: string;
+            /** Format: date-time */
+            created: string;
+            description?: string;
+            disabled?: boolean;
+            name: string;
+            /** Format: int64 */
+            revision: number;
+            /** Format: date-time */
+            updated: string;
+        };
+        AccessFinding: {
+            check: string;
+            message: string;
+            policy: string;
+            severe?: boolean;
+        };
+        AccessFindings: {
+            items: components["schemas"]["AccessFinding"][] | null;
+        };
+        AccessKey: {
+            by?: string;
+            /** Format: date-time */
+            created: string;
+            disabled?: boolean;
+            /** Format: date-time */
+            expires?: string;
+            id: string;
+            /** @enum {string} */
+            kind: "api" | "access";
+            /** Format: date-time */
+            last?: string;
+            name: string;
+            principal: string;
+        };
+        AccessKeyRequest: {
+            /**
+             * Format: int64
+             * @description How long it is good for; 0 has no end
+             */
+            days?: number;
+            /**
+             * @description api: sent as it is in a header; access: signs requests as with AWS
+             * @enum {string}
+             */
+            kind: "api" | "access";
+            /** @description What it is for */
+            name: string;
+            /** @description Whose; one of its own, key/ID, where empty */
+            principal?: string;
+        };
+        AccessList: {
+            items: components["schemas"]["Access"][] | null;
+        };
+        AccessPolicy: {
+            by?: string;
+            cedar: string;
+            /** Format: date-time */
+            created: string;
+            description?: string;
+            disabled?: boolean;
+            id: string;
+            name: string;
+            /** Format: int64 */
+            revision: number;
+            /** Format: int64 */
+            statements: number;
+            /** Format: date-time */
+            updated: string;
+        };
+        AccessPolicyRequest: {
+            cedar: string;
+            description?: string;
+            disabled?: boolean;
+            /**
+             * Format: int64
+             * @description Refused if it was changed since this one; 0 does not look
+             */
+            revision?: number;
+        };
+        AccessProblem: {
+            /** Format: int64 */
+            column?: number;
+            /** Format: int64 */
+            line?: number;
+            message: string;
+            path?: string;
+        };
+        AccessReason: {
+            error?: string;
+            forbid?: boolean;
+            policy: string;
+            statement: string;
+        };
+        AccessToken: {
+            audience: string;
+            /** Format: date-time */
+            expires: string;
+            id: string;
+            principal: string;
+            secret: string;
+        };
+        AccessTokenRequest: {
+            /** @description Whom it is for; the gateway where empty */
+            audience?: string;
+            /** @description It works for one call */
+            once?: boolean;
+            /** @description As 15m, which is the longest and the default */
+            ttl?: string;
+        };
         ActionRequest: {
             /** @enum {string} */
             action: "isolate" | "release" | "block";
             reason?: string;
+        };
+        AdoptRequest: {
+            /** Format: int64 */
+            revision?: number;
+            /**
+             * Format: int64
+             * @description The version that was looked at
+             */
+            version: number;
         };
         Alert: {
             comments?: components["schemas"]["Comment"][] | null;
@@ -747,6 +1677,15 @@ export interface components {
             verdict: components["schemas"]["Verdict"];
             workload: components["schemas"]["WorkloadRef"];
         };
+        AliasRequest: {
+            /**
+             * Format: int64
+             * @description Refused if the function was changed since this one; 0 does not look
+             */
+            revision?: number;
+            /** @description Percentages add up to 100 */
+            weights: components["schemas"]["FunctionWeight"][] | null;
+        };
         Applied: {
             applied: components["schemas"]["Change"];
         };
@@ -768,6 +1707,16 @@ export interface components {
             /** Format: int64 */
             entries: number;
             intact: boolean;
+        };
+        Bundle: {
+            digest: string;
+            /** Format: int64 */
+            files: number;
+            image?: boolean;
+            /** Format: int64 */
+            size: number;
+            /** Format: int64 */
+            unpacked: number;
         };
         Change: {
             entry?: components["schemas"]["ProfileEntry"];
@@ -794,6 +1743,18 @@ export interface components {
             exec: ("" | "bpf-lsm" | "fanotify" | "kill" | "cgroup-connect" | "cgroup-skb" | "engine")[] | null;
             sensing: string[] | null;
         };
+        DeployRequest: {
+            /** @description Of the code, as the upload answered */
+            digest: string;
+            /**
+             * Format: int64
+             * @description Refused if the function was changed since this one; 0 does not look
+             */
+            revision?: number;
+            spec: components["schemas"]["FunctionSpec"];
+            /** @description Leave live where it is */
+            stay?: boolean;
+        };
         Difference: {
             field: string;
             got: string;
@@ -808,6 +1769,26 @@ export interface components {
         EntriesRequest: {
             add?: components["schemas"]["ProfileEntry"][] | null;
             remove?: string[] | null;
+        };
+        Environment: {
+            /** Format: int64 */
+            calls: number;
+            function: string;
+            /** Format: int64 */
+            memory: number;
+            /** Format: int64 */
+            pid: number;
+            /** Format: date-time */
+            since: string;
+            state: string;
+            tenant?: string;
+            /** Format: int64 */
+            version: number;
+        };
+        Environments: {
+            gaps: string[] | null;
+            items: components["schemas"]["Environment"][] | null;
+            off?: string;
         };
         ErrorDetail: {
             /** @description Where the error occurred, e.g. 'body.items[3].tags' or 'path.thing-id' */
@@ -892,6 +1873,355 @@ export interface components {
             /** Format: int64 */
             ino: number;
         };
+        Findings: {
+            /** Format: int64 */
+            days: number;
+            items: components["schemas"]["FunctionFinding"][] | null;
+        };
+        Function: {
+            /** Format: int64 */
+            billed: number;
+            by?: string;
+            /** Format: int64 */
+            calls: number;
+            /** Format: double */
+            coverage: number;
+            description?: string;
+            /** Format: int64 */
+            errors: number;
+            /** Format: double */
+            gb_seconds: number;
+            id: string;
+            labels?: {
+                [key: string]: string;
+            };
+            language?: string;
+            /** Format: date-time */
+            last?: string;
+            live: components["schemas"]["FunctionWeight"][] | null;
+            /** Format: int64 */
+            memory: number;
+            /** @enum {string} */
+            model?: "" | "learning" | "observing" | "enforcing" | "archived";
+            /** Format: int64 */
+            newest: number;
+            reason?: string;
+            /** Format: int64 */
+            refused: number;
+            /** Format: int64 */
+            revision: number;
+            risks?: string[] | null;
+            /** @enum {string} */
+            runtime: "" | "nodejs" | "python" | "java" | "dotnet" | "provided" | "image";
+            /** @enum {string} */
+            state: "" | "active" | "disabled";
+            /** Format: date-time */
+            time: string;
+            triggers?: string[] | null;
+            /** Format: int64 */
+            version: number;
+        };
+        FunctionAlias: {
+            previous?: components["schemas"]["FunctionWeight"][] | null;
+            weights: components["schemas"]["FunctionWeight"][] | null;
+        };
+        FunctionAsync: {
+            dead_letter?: string;
+            /** Format: int64 */
+            max_age?: number;
+            /** Format: int64 */
+            retries?: number;
+        };
+        FunctionBucketTrigger: {
+            bucket: string;
+            events?: string[] | null;
+            prefix?: string;
+            suffix?: string;
+        };
+        FunctionCode: {
+            digest: string;
+            /** Format: int64 */
+            files: number;
+            hints?: string[] | null;
+            /** Format: int64 */
+            size: number;
+            /** Format: int64 */
+            unpacked: number;
+        };
+        FunctionConcurrency: {
+            /** Format: int64 */
+            idle?: number;
+            /** Format: int64 */
+            max?: number;
+            /** Format: int64 */
+            warm?: number;
+        };
+        FunctionDetail: {
+            /** Format: int64 */
+            billed: number;
+            by?: string;
+            /** Format: int64 */
+            calls: number;
+            /** Format: double */
+            coverage: number;
+            description?: string;
+            /** Format: int64 */
+            errors: number;
+            /** Format: double */
+            gb_seconds: number;
+            hints: {
+                [key: string]: string[] | null;
+            };
+            hosted: components["schemas"]["Environment"][] | null;
+            id: string;
+            labels?: {
+                [key: string]: string;
+            };
+            language?: string;
+            /** Format: date-time */
+            last?: string;
+            live: components["schemas"]["FunctionWeight"][] | null;
+            /** Format: int64 */
+            memory: number;
+            /** @enum {string} */
+            model?: "" | "learning" | "observing" | "enforcing" | "archived";
+            /** Format: int64 */
+            newest: number;
+            reason?: string;
+            record: components["schemas"]["FunctionRecord"];
+            /** Format: int64 */
+            refused: number;
+            /** Format: int64 */
+            revision: number;
+            risks?: string[] | null;
+            /** @enum {string} */
+            runtime: "" | "nodejs" | "python" | "java" | "dotnet" | "provided" | "image";
+            /** @enum {string} */
+            state: "" | "active" | "disabled";
+            /** Format: date-time */
+            time: string;
+            triggers?: string[] | null;
+            /** Format: int64 */
+            version: number;
+        };
+        FunctionFinding: {
+            /** @enum {string} */
+            action: "disable" | "delete-version" | "drop-trigger" | "upgrade";
+            function: string;
+            text: string;
+            trigger?: string;
+            /** Format: int64 */
+            version?: number;
+        };
+        FunctionHTTPTrigger: {
+            auth?: string;
+            host?: string;
+            method?: string;
+            path: string;
+            payload?: string;
+        };
+        FunctionInvocation: {
+            alias?: string;
+            async?: boolean;
+            /** Format: int64 */
+            attempt?: number;
+            /** Format: int64 */
+            billed?: number;
+            caller: string;
+            /** Format: int64 */
+            cpu?: number;
+            decision?: string;
+            /** Format: int64 */
+            duration?: number;
+            error?: string;
+            from?: string;
+            function: string;
+            id: string;
+            /** Format: int64 */
+            in: number;
+            /** Format: int64 */
+            init?: number;
+            /** Format: int64 */
+            limit?: number;
+            /** Format: int64 */
+            memory?: number;
+            /** Format: int64 */
+            out: number;
+            /** @enum {string} */
+            outcome: "" | "denied" | "refused" | "throttled" | "gone" | "succeeded" | "failed" | "timeout" | "crashed" | "abandoned";
+            /** Format: int64 */
+            overhead?: number;
+            parent?: string;
+            /** Format: int64 */
+            queued?: number;
+            route?: string;
+            source: string;
+            /** @enum {string} */
+            start?: "" | "cold" | "claimed" | "warm";
+            /** Format: int64 */
+            status?: number;
+            tenant?: string;
+            /** Format: date-time */
+            time: string;
+            trace?: string;
+            uses?: components["schemas"]["FunctionUse"][] | null;
+            verdicts?: components["schemas"]["Verdict"][] | null;
+            /** Format: int64 */
+            version?: number;
+        };
+        FunctionLine: {
+            function: string;
+            invocation?: string;
+            text: string;
+            /** Format: date-time */
+            time: string;
+            /** Format: int64 */
+            version: number;
+        };
+        FunctionMQTTTrigger: {
+            topic: string;
+        };
+        FunctionMap: {
+            edges: components["schemas"]["FunctionMapEdge"][] | null;
+            nodes: components["schemas"]["FunctionMapNode"][] | null;
+            /** Format: date-time */
+            since: string;
+            /** Format: date-time */
+            time: string;
+        };
+        FunctionMapEdge: {
+            /** Format: int64 */
+            count: number;
+            from: string;
+            granted?: boolean;
+            /** Format: date-time */
+            last?: string;
+            /** Format: int64 */
+            refused?: number;
+            to: string;
+        };
+        FunctionMapNode: {
+            /** Format: int64 */
+            calls: number;
+            /** Format: double */
+            coverage?: number;
+            /** Format: int64 */
+            errors?: number;
+            id: string;
+            kind: string;
+            /** @enum {string} */
+            model?: "" | "learning" | "observing" | "enforcing" | "archived";
+            name: string;
+            /** @enum {string} */
+            state?: "" | "active" | "disabled";
+            /** Format: int64 */
+            verdicts?: number;
+        };
+        FunctionQueueTrigger: {
+            /** Format: int64 */
+            batch?: number;
+            queue: string;
+        };
+        FunctionRecord: {
+            aliases: {
+                [key: string]: components["schemas"]["FunctionAlias"];
+            };
+            by?: string;
+            /** Format: date-time */
+            created: string;
+            /** Format: int64 */
+            last: number;
+            name: string;
+            reason?: string;
+            /** Format: int64 */
+            revision: number;
+            /** @enum {string} */
+            state: "" | "active" | "disabled";
+            /** Format: date-time */
+            updated: string;
+            versions: components["schemas"]["FunctionVersion"][] | null;
+        };
+        FunctionRole: {
+            aws?: string[] | null;
+            buckets?: string[] | null;
+            egress?: string[] | null;
+            exec?: string[] | null;
+            functions?: string[] | null;
+            queues?: string[] | null;
+            secrets?: string[] | null;
+            write?: string[] | null;
+        };
+        FunctionScheduleTrigger: {
+            input?: string;
+            when: string;
+        };
+        FunctionSpec: {
+            async?: components["schemas"]["FunctionAsync"];
+            concurrency?: components["schemas"]["FunctionConcurrency"];
+            /** Format: double */
+            cpu?: number;
+            description?: string;
+            env?: {
+                [key: string]: string;
+            };
+            handler?: string;
+            labels?: {
+                [key: string]: string;
+            };
+            language?: string;
+            layers?: string[] | null;
+            /** Format: int64 */
+            memory?: number;
+            per_tenant?: boolean;
+            role?: components["schemas"]["FunctionRole"];
+            /** @enum {string} */
+            runtime: "" | "nodejs" | "python" | "java" | "dotnet" | "provided" | "image";
+            streaming?: boolean;
+            /** Format: int64 */
+            timeout?: number;
+            /** Format: int64 */
+            tmp?: number;
+            triggers?: components["schemas"]["FunctionTrigger"][] | null;
+        };
+        FunctionStateRequest: {
+            reason?: string;
+            /** Format: int64 */
+            revision?: number;
+            /** @enum {string} */
+            state: "active" | "disabled";
+        };
+        FunctionTrigger: {
+            bucket?: components["schemas"]["FunctionBucketTrigger"];
+            http?: components["schemas"]["FunctionHTTPTrigger"];
+            mqtt?: components["schemas"]["FunctionMQTTTrigger"];
+            queue?: components["schemas"]["FunctionQueueTrigger"];
+            schedule?: components["schemas"]["FunctionScheduleTrigger"];
+        };
+        FunctionUse: {
+            /** Format: int64 */
+            bytes?: number;
+            /** Format: int64 */
+            count: number;
+            /** @enum {string} */
+            kind: "egress" | "dns" | "aws" | "exec" | "read" | "write" | "function" | "bucket" | "queue" | "secret";
+            refused?: boolean;
+            target: string;
+        };
+        FunctionVersion: {
+            by: string;
+            code: components["schemas"]["FunctionCode"];
+            /** Format: date-time */
+            created: string;
+            /** Format: int64 */
+            number: number;
+            spec: components["schemas"]["FunctionSpec"];
+        };
+        FunctionWeight: {
+            /** Format: int64 */
+            percent: number;
+            /** Format: int64 */
+            version: number;
+        };
         Incident: {
             alerts: string[] | null;
             comments?: components["schemas"]["Comment"][] | null;
@@ -912,11 +2242,32 @@ export interface components {
             title: string;
             workload: components["schemas"]["WorkloadRef"];
         };
+        InvokeRequest: {
+            /** @description Do not wait: the call is queued and tried again if it fails */
+            async?: boolean;
+            /** @description The event, JSON; null where empty */
+            payload?: string;
+            /** @description Version or alias; live where empty */
+            qualifier?: string;
+        };
+        Invoked: {
+            lines?: components["schemas"]["FunctionLine"][] | null;
+            payload: string;
+            record: components["schemas"]["FunctionInvocation"];
+        };
         JoinToken: {
             command: string;
             /** Format: date-time */
             expires: string;
             secret: string;
+        };
+        KeyStateRequest: {
+            disabled: boolean;
+        };
+        Lines: {
+            items: components["schemas"]["FunctionLine"][] | null;
+            /** Format: int64 */
+            last: number;
         };
         Load: {
             /** Format: double */
@@ -938,6 +2289,158 @@ export interface components {
             name: string;
             password: string;
         };
+        Model: {
+            /** Format: int64 */
+            calls: number;
+            coverage: components["schemas"]["ProfileCoverage"];
+            entries: components["schemas"]["ModelEntry"][] | null;
+            /** Format: date-time */
+            first?: string;
+            function: string;
+            /** Format: int32 */
+            hours?: number;
+            /** Format: date-time */
+            last?: string;
+            /** Format: int64 */
+            lost?: number;
+            /** Format: int64 */
+            novel: number;
+            resources: components["schemas"]["ModelResources"];
+            /** Format: int64 */
+            revision: number;
+            routes: components["schemas"]["ModelRoute"][] | null;
+            /** Format: date-time */
+            since: string;
+            /** @enum {string} */
+            state: "" | "learning" | "observing" | "enforcing" | "archived";
+            /** Format: int64 */
+            units: number;
+            versions?: components["schemas"]["ModelVersion"][] | null;
+        };
+        ModelAllow: {
+            field: string;
+            forget?: boolean;
+            route: string;
+        };
+        ModelChange: {
+            add?: components["schemas"]["ModelEntryRequest"][] | null;
+            /** @description Fields of requests that may hold anything from now on, or are forgotten */
+            fields?: components["schemas"]["ModelAllow"][] | null;
+            /** @description Ids of entries */
+            remove?: string[] | null;
+        };
+        ModelDocument: {
+            source: string;
+        };
+        ModelEntry: {
+            args?: string[] | null;
+            bytes?: components["schemas"]["ModelSketch"];
+            callers?: string[] | null;
+            /** Format: int64 */
+            count: number;
+            /** Format: date-time */
+            first?: string;
+            id: string;
+            /** @enum {string} */
+            kind: "egress" | "dns" | "aws" | "exec" | "read" | "write" | "function" | "bucket" | "queue" | "secret";
+            /** Format: date-time */
+            last?: string;
+            note?: string;
+            /** Format: int64 */
+            refused?: number;
+            seen_with?: number[] | null;
+            /** @enum {string} */
+            source: "seeded" | "learned" | "inherited" | "manual";
+            target: string;
+            unit?: string;
+            /** Format: int64 */
+            units: number;
+            weak?: boolean;
+        };
+        ModelEntryRequest: {
+            /** @description Of a program: the shape of its arguments; any where left out */
+            args?: string[] | null;
+            /** @enum {string} */
+            kind: "egress" | "dns" | "aws" | "exec" | "read" | "write" | "function" | "bucket" | "queue" | "secret";
+            note?: string;
+            target: string;
+        };
+        ModelField: {
+            callers?: string[] | null;
+            class?: string;
+            /** Format: int64 */
+            count: number;
+            /** Format: date-time */
+            first?: string;
+            /** Format: double */
+            high?: number;
+            /** Format: date-time */
+            last?: string;
+            /** Format: int64 */
+            length?: number;
+            /** Format: double */
+            low?: number;
+            manual?: boolean;
+            marks?: string;
+            name: string;
+            prose?: boolean;
+            seen_with?: number[] | null;
+            types: string;
+            unit?: string;
+            /** Format: int64 */
+            units: number;
+        };
+        ModelGrant: {
+            /** Format: int64 */
+            days: number;
+            field: string;
+            grant: string;
+            /** Format: date-time */
+            last?: string;
+            used?: string[] | null;
+        };
+        ModelProposal: {
+            changes?: string[] | null;
+            coverage: components["schemas"]["ProfileCoverage"];
+            doubts?: string[] | null;
+            ready: boolean;
+            role: components["schemas"]["FunctionRole"];
+            why: string;
+        };
+        ModelResources: {
+            duration?: components["schemas"]["ModelSketch"];
+            memory?: components["schemas"]["ModelSketch"];
+            out?: components["schemas"]["ModelSketch"];
+        };
+        ModelRoute: {
+            callers?: string[] | null;
+            /** Format: int64 */
+            count: number;
+            fields: components["schemas"]["ModelField"][] | null;
+            /** Format: date-time */
+            first?: string;
+            /** Format: date-time */
+            last?: string;
+            name: string;
+            out?: components["schemas"]["ModelSketch"];
+            seen_with?: number[] | null;
+            unit?: string;
+            /** Format: int64 */
+            units: number;
+        };
+        ModelSketch: {
+            buckets?: (number[] | null)[] | null;
+            /** Format: int64 */
+            max?: number;
+        };
+        ModelVersion: {
+            changed?: boolean;
+            digest?: string;
+            /** Format: int64 */
+            number: number;
+            /** Format: date-time */
+            since: string;
+        };
         Moment: {
             alert?: string;
             /** Format: int64 */
@@ -947,6 +2450,22 @@ export interface components {
             text: string;
             /** Format: date-time */
             time: string;
+        };
+        NewAccessKey: {
+            by?: string;
+            /** Format: date-time */
+            created: string;
+            disabled?: boolean;
+            /** Format: date-time */
+            expires?: string;
+            id: string;
+            /** @enum {string} */
+            kind: "api" | "access";
+            /** Format: date-time */
+            last?: string;
+            name: string;
+            principal: string;
+            secret: string;
         };
         NewToken: {
             /** Format: date-time */
@@ -981,6 +2500,18 @@ export interface components {
             /** Format: int64 */
             workloads: number;
         };
+        OpenAPIRequest: {
+            /** @description Target of operations that name none */
+            function?: string;
+            /** @description Of all routes; the document's first server where empty */
+            host?: string;
+            /** @description API Gateway integrations stay on AWS */
+            lambda?: boolean;
+            /** @description JSON or YAML */
+            source: string;
+            /** @description Of all routes */
+            stage?: string;
+        };
         Overview: {
             alerts: {
                 [key: string]: number;
@@ -1003,6 +2534,12 @@ export interface components {
             /** Format: int64 */
             workloads: number;
         };
+        PageAccessPolicy: {
+            items: components["schemas"]["AccessPolicy"][] | null;
+            next?: string;
+            /** Format: int64 */
+            total?: number;
+        };
         PageAlert: {
             items: components["schemas"]["Alert"][] | null;
             next?: string;
@@ -1021,8 +2558,32 @@ export interface components {
             /** Format: int64 */
             total?: number;
         };
+        PageFunction: {
+            items: components["schemas"]["Function"][] | null;
+            next?: string;
+            /** Format: int64 */
+            total?: number;
+        };
         PageIncident: {
             items: components["schemas"]["Incident"][] | null;
+            next?: string;
+            /** Format: int64 */
+            total?: number;
+        };
+        PageInvocation: {
+            items: components["schemas"]["FunctionInvocation"][] | null;
+            next?: string;
+            /** Format: int64 */
+            total?: number;
+        };
+        PageKey: {
+            items: components["schemas"]["AccessKey"][] | null;
+            next?: string;
+            /** Format: int64 */
+            total?: number;
+        };
+        PageLine: {
+            items: components["schemas"]["FunctionLine"][] | null;
             next?: string;
             /** Format: int64 */
             total?: number;
@@ -1041,6 +2602,18 @@ export interface components {
         };
         PagePolicyRevision: {
             items: components["schemas"]["PolicyRevision"][] | null;
+            next?: string;
+            /** Format: int64 */
+            total?: number;
+        };
+        PagePrincipal: {
+            items: components["schemas"]["Principal"][] | null;
+            next?: string;
+            /** Format: int64 */
+            total?: number;
+        };
+        PageRoute: {
+            items: components["schemas"]["Route"][] | null;
             next?: string;
             /** Format: int64 */
             total?: number;
@@ -1181,6 +2754,45 @@ export interface components {
         PreviewChange: {
             event: components["schemas"]["Event"];
             then: components["schemas"]["Verdict"];
+        };
+        Principal: {
+            by?: string;
+            /** Format: date-time */
+            created: string;
+            disabled?: boolean;
+            /** Format: int64 */
+            epoch: number;
+            groups?: string[] | null;
+            id: string;
+            /** Format: int64 */
+            keys: number;
+            /** Format: date-time */
+            last?: string;
+            reason?: string;
+            removed?: boolean;
+            sources?: string[] | null;
+            tenant?: string;
+            /** Format: date-time */
+            updated: string;
+        };
+        PrincipalRequest: {
+            groups?: string[] | null;
+            /** @description What may speak for it: password, oidc:ISSUER, cert, workload, inside; keys always may */
+            sources?: string[] | null;
+            tenant?: string;
+        };
+        PrincipalStateRequest: {
+            disabled: boolean;
+            reason?: string;
+        };
+        Privileges: {
+            function: string;
+            grants: components["schemas"]["ModelGrant"][] | null;
+            proposal: components["schemas"]["ModelProposal"];
+            role: components["schemas"]["FunctionRole"];
+            /** Format: int64 */
+            version: number;
+            wanted: components["schemas"]["ModelEntry"][] | null;
         };
         Process: {
             args?: string[] | null;
@@ -1331,6 +2943,143 @@ export interface components {
             /** @enum {string} */
             worst?: "none" | "low" | "medium" | "high" | "critical";
         };
+        RollbackRequest: {
+            /** @description live where empty */
+            alias?: string;
+            /** Format: int64 */
+            revision?: number;
+        };
+        Route: {
+            /** @enum {string} */
+            auth?: "" | "iam" | "key" | "jwt" | "none";
+            compress?: boolean;
+            cors?: components["schemas"]["RouteCORS"];
+            description?: string;
+            firewall?: components["schemas"]["RouteFirewall"];
+            host?: string;
+            id: string;
+            limits?: components["schemas"]["RouteLimits"];
+            /** Format: int64 */
+            max_request?: number;
+            /** Format: int64 */
+            max_response?: number;
+            method?: string;
+            owner?: string;
+            path: string;
+            payload?: string;
+            quota?: components["schemas"]["RouteQuota"];
+            schema?: unknown;
+            stage?: string;
+            target: components["schemas"]["RouteTarget"];
+            /** Format: int64 */
+            timeout?: number;
+        };
+        RouteCORS: {
+            credentials?: boolean;
+            expose?: string[] | null;
+            headers?: string[] | null;
+            /** Format: int64 */
+            max_age?: number;
+            methods?: string[] | null;
+            origins: string[] | null;
+        };
+        RouteExclusion: {
+            note?: string;
+            parameter?: string;
+            /** Format: int64 */
+            rule: number;
+        };
+        RouteFirewall: {
+            exclusions?: components["schemas"]["RouteExclusion"][] | null;
+            /** @enum {string} */
+            mode?: "" | "off" | "alert" | "prevent";
+            oversize?: string;
+            /** Format: int64 */
+            paranoia?: number;
+            /** Format: int64 */
+            threshold?: number;
+        };
+        RouteLimits: {
+            /** Format: int64 */
+            burst?: number;
+            /** Format: int64 */
+            concurrent?: number;
+            /** Format: double */
+            rate?: number;
+            /** Format: int64 */
+            route_burst?: number;
+            /** Format: int64 */
+            route_concurrent?: number;
+            /** Format: double */
+            route_rate?: number;
+        };
+        RouteNote: {
+            skipped?: boolean;
+            text: string;
+            where: string;
+        };
+        RouteProblem: {
+            /** Format: int64 */
+            column?: number;
+            /** Format: int64 */
+            line?: number;
+            message: string;
+            path?: string;
+        };
+        RouteQuota: {
+            /** Format: int64 */
+            day?: number;
+            /** Format: int64 */
+            month?: number;
+        };
+        RouteRecord: {
+            /** @enum {string} */
+            auth?: "" | "iam" | "key" | "jwt" | "none";
+            compress?: boolean;
+            cors?: components["schemas"]["RouteCORS"];
+            description?: string;
+            firewall?: components["schemas"]["RouteFirewall"];
+            host?: string;
+            id: string;
+            limits?: components["schemas"]["RouteLimits"];
+            /** Format: int64 */
+            max_request?: number;
+            /** Format: int64 */
+            max_response?: number;
+            method?: string;
+            path: string;
+            payload?: string;
+            quota?: components["schemas"]["RouteQuota"];
+            schema?: unknown;
+            stage?: string;
+            target: components["schemas"]["RouteTarget"];
+            /** Format: int64 */
+            timeout?: number;
+        };
+        RouteTarget: {
+            alias?: string;
+            function?: string;
+            lambda?: string;
+            url?: string;
+            /** Format: int64 */
+            version?: number;
+            weights?: components["schemas"]["RouteWeight"][] | null;
+        };
+        RouteWeight: {
+            /** Format: int64 */
+            percent: number;
+            /** Format: int64 */
+            version: number;
+        };
+        RoutesRequest: {
+            source: string;
+        };
+        RoutesWritten: {
+            notes?: components["schemas"]["RouteNote"][] | null;
+            problems?: components["schemas"]["RouteProblem"][] | null;
+            routes: components["schemas"]["RouteRecord"][] | null;
+            written: boolean;
+        };
         RuleStep: {
             matched: boolean;
             rule: string;
@@ -1350,6 +3099,33 @@ export interface components {
             name: string;
             password: string;
             token: string;
+        };
+        SimulateRequest: {
+            /** @description function:Invoke; invoke alone is that */
+            action: string;
+            context?: components["schemas"]["AccessContext"];
+            groups?: string[] | null;
+            /** @description user/alice, role/web, function/orders, key/K1, anonymous; alice alone is user/alice */
+            principal: string;
+            /** @description function/orders:prod, bucket/photos, …; orders:prod alone is a function */
+            resource: string;
+        };
+        Simulation: {
+            action: string;
+            allow: boolean;
+            annotations?: {
+                [key: string]: string;
+            };
+            changes?: components["schemas"]["AccessChange"][] | null;
+            errors?: components["schemas"]["AccessReason"][] | null;
+            known: boolean;
+            policy?: string;
+            principal: string;
+            reasons?: components["schemas"]["AccessReason"][] | null;
+            resource: string;
+            statement?: string;
+            /** Format: int64 */
+            took: number;
         };
         StateRequest: {
             /** @enum {string} */
@@ -1384,6 +3160,41 @@ export interface components {
             /** @enum {string} */
             status?: "open" | "acknowledged" | "resolved";
         };
+        Usage: {
+            items: components["schemas"]["UsageRow"][] | null;
+            /** Format: date-time */
+            since: string;
+            /** Format: date-time */
+            until: string;
+        };
+        UsageRow: {
+            /** Format: int64 */
+            billed: number;
+            caller?: string;
+            /** Format: int64 */
+            calls: number;
+            /** Format: int64 */
+            cold: number;
+            /** Format: int64 */
+            duration: number;
+            /** Format: int64 */
+            errors: number;
+            function: string;
+            /** Format: double */
+            gb_seconds: number;
+            /** Format: int64 */
+            in: number;
+            /** Format: date-time */
+            last: string;
+            /** Format: int64 */
+            out: number;
+            /** Format: int64 */
+            refused: number;
+            /** Format: date-time */
+            time?: string;
+            /** Format: int64 */
+            version?: number;
+        };
         User: {
             /** Format: date-time */
             created: string;
@@ -1411,6 +3222,20 @@ export interface components {
             /** @enum {string} */
             severity?: "none" | "low" | "medium" | "high" | "critical";
             technique?: string;
+        };
+        Vocabulary: {
+            actions: string[] | null;
+            principals: string[] | null;
+            resources: string[] | null;
+        };
+        WhatCanRequest: {
+            context?: components["schemas"]["AccessContext"];
+            principal: string;
+        };
+        WhoCanRequest: {
+            action: string;
+            context?: components["schemas"]["AccessContext"];
+            resource: string;
         };
         Workload: {
             addresses?: string[] | null;
@@ -1467,6 +3292,368 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    "check-access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccessCheckRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessCheck"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-access-findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessFindings"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-access-policies": {
+        parameters: {
+            query?: {
+                /** @description Items on the page */
+                limit?: number;
+                /** @description The next of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageAccessPolicy"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-access-policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessPolicy"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "put-access-policy": {
+        parameters: {
+            query?: {
+                /** @description Only say whether it would be taken */
+                dry?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccessPolicyRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessPolicy"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "delete-access-policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-access-history": {
+        parameters: {
+            query?: {
+                /** @description Items on the page */
+                limit?: number;
+                /** @description The next of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageAccessPolicy"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "simulate-access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SimulateRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Simulation"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-access-vocabulary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Vocabulary"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "what-can": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WhatCanRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "who-can": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WhoCanRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     "list-alerts": {
         parameters: {
             query?: {
@@ -1795,6 +3982,66 @@ export interface operations {
             };
         };
     };
+    "upload-bundle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Bundle"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-environments": {
+        parameters: {
+            query?: {
+                function?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Environments"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     "list-events": {
         parameters: {
             query?: {
@@ -1945,6 +4192,741 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Explanation"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-findings": {
+        parameters: {
+            query?: {
+                /** @description Not used for so long */
+                days?: number;
+                function?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Findings"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-functions": {
+        parameters: {
+            query?: {
+                /** @description Items on the page */
+                limit?: number;
+                /** @description The next of the page before */
+                cursor?: string;
+                /** @description Text to look for in name, description and labels */
+                q?: string;
+                state?: "active" | "disabled";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageFunction"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-function": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FunctionDetail"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "delete-function": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "put-alias": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+                /** @description live, or another */
+                alias: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AliasRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FunctionDetail"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "delete-alias": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+                /** @description live, or another */
+                alias: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "invoke-function": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InvokeRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invoked"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-lines": {
+        parameters: {
+            query?: {
+                /** @description Items on the page */
+                limit?: number;
+                /** @description The next of the page before */
+                cursor?: string;
+                /** @description RFC 3339 time, or a duration back from now such as 15m, 24h or 7d */
+                since?: string;
+                /** @description As since */
+                until?: string;
+                version?: number;
+                /** @description Only of this call */
+                invocation?: string;
+                /** @description Text to look for */
+                q?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageLine"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "follow-lines": {
+        parameters: {
+            query?: {
+                /** @description last of the answer before; -1 answers where the end is */
+                after?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lines"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-model": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "import-model": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelDocument"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "export-model": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelDocument"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "edit-model": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelChange"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "relearn-model": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "set-model-state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StateRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-privileges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Privileges"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "adopt-role": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdoptRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FunctionDetail"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "rollback-function": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RollbackRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FunctionDetail"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "set-function-state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FunctionStateRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FunctionDetail"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "deploy-function": {
+        parameters: {
+            query?: {
+                /** @description Only say whether it would be taken */
+                dry?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeployRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FunctionDetail"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "delete-version": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+                /** @description Its number */
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
@@ -2115,6 +5097,250 @@ export interface operations {
             };
         };
     };
+    "list-invocations": {
+        parameters: {
+            query?: {
+                /** @description Items on the page */
+                limit?: number;
+                /** @description The next of the page before */
+                cursor?: string;
+                /** @description RFC 3339 time, or a duration back from now such as 15m, 24h or 7d */
+                since?: string;
+                /** @description As since */
+                until?: string;
+                function?: string;
+                version?: number;
+                /** @description Principal */
+                caller?: string;
+                source?: "http" | "invoke" | "schedule" | "bucket" | "mqtt" | "queue" | "function";
+                outcome?: "denied" | "refused" | "throttled" | "gone" | "succeeded" | "failed" | "timeout" | "crashed" | "abandoned";
+                /** @description Text to look for */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageInvocation"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-invocation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FunctionInvocation"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-keys": {
+        parameters: {
+            query?: {
+                /** @description Items on the page */
+                limit?: number;
+                /** @description The next of the page before */
+                cursor?: string;
+                principal?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageKey"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "make-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccessKeyRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewAccessKey"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "delete-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "set-key-state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyStateRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessKey"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-function-map": {
+        parameters: {
+            query?: {
+                /** @description RFC 3339 time, or a duration back from now such as 15m, 24h or 7d */
+                since?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FunctionMap"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     "list-nodes": {
         parameters: {
             query?: {
@@ -2196,6 +5422,77 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "export-openapi": {
+        parameters: {
+            query?: {
+                /** @description live where empty */
+                stage?: string;
+                /** @description Only of this host */
+                host?: string;
+                title?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "import-openapi": {
+        parameters: {
+            query?: {
+                /** @description Only say what would be written */
+                dry?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpenAPIRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoutesWritten"];
+                };
             };
             /** @description Error */
             default: {
@@ -2442,6 +5739,242 @@ export interface operations {
             };
         };
     };
+    "list-principals": {
+        parameters: {
+            query?: {
+                /** @description Items on the page */
+                limit?: number;
+                /** @description The next of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagePrincipal"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-principal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id, escaped: user%2Falice */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Principal"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "put-principal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id, escaped: user%2Falice */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PrincipalRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Principal"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "delete-principal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id, escaped: user%2Falice */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "revoke-principal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id, escaped: user%2Falice */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Principal"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "set-principal-state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id, escaped: user%2Falice */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PrincipalStateRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Principal"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "make-access-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id, escaped: user%2Falice */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccessTokenRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessToken"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     "list-profiles": {
         parameters: {
             query?: {
@@ -2672,6 +6205,180 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Radar"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-routes": {
+        parameters: {
+            query?: {
+                /** @description Items on the page */
+                limit?: number;
+                /** @description The next of the page before */
+                cursor?: string;
+                /** @description Only those that lead to it */
+                function?: string;
+                stage?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageRoute"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "write-routes": {
+        parameters: {
+            query?: {
+                /** @description Only say what would be written */
+                dry?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoutesRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoutesWritten"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-route": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Route"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "put-route": {
+        parameters: {
+            query?: {
+                /** @description Only say whether it would be taken */
+                dry?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Its id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RouteRecord"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Route"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "delete-route": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
@@ -2986,6 +6693,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-usage": {
+        parameters: {
+            query?: {
+                /** @description RFC 3339 time, or a duration back from now such as 15m, 24h or 7d */
+                since?: string;
+                /** @description As since */
+                until?: string;
+                function?: string;
+                caller?: string;
+                /** @description What is told apart besides functions, comma separated: version, caller, hour */
+                by?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Usage"];
+                };
             };
             /** @description Error */
             default: {
