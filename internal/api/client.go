@@ -109,10 +109,19 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w", err)
 	}
+	media := ""
+	if body != nil {
+		media = "application/json"
+	}
+	return c.do(r, media)
+}
+
+// do sends r, with who asks, and returns its answer if that is a success.
+func (c *Client) do(r *http.Request, media string) (*http.Response, error) {
 	r.Header.Set("User-Agent", c.agent)
 	r.Header.Set("Accept", "application/json, application/problem+json")
-	if body != nil {
-		r.Header.Set("Content-Type", "application/json")
+	if media != "" {
+		r.Header.Set("Content-Type", media)
 	}
 	if c.token != "" {
 		r.Header.Set("Authorization", "Bearer "+c.token)
@@ -158,6 +167,10 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 	if answer == nil {
 		return nil
 	}
+	return c.decode(resp, answer)
+}
+
+func (c *Client) decode(resp *http.Response, answer any) error {
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
 		return fault.New(fault.Unavailable, "read answer of %s: %w", c.base, err)

@@ -21,7 +21,17 @@ type Filter struct {
 	Novel    string // true or false
 	Notable  string // true or false
 	Actor    string
-	Limit    int
+
+	Function   string
+	Version    string
+	Caller     string
+	Source     string
+	Outcome    string
+	Invocation string
+	Stage      string
+	Principal  string
+
+	Limit int
 }
 
 func (f Filter) values() url.Values {
@@ -29,6 +39,8 @@ func (f Filter) values() url.Values {
 	for key, value := range map[string]string{
 		"workload": f.Workload, "kind": f.Kind, "effect": f.Effect, "node": f.Node, "q": f.Query, "since": f.Since, "until": f.Until,
 		"status": f.Status, "severity": f.Severity, "incident": f.Incident, "state": f.State, "running": f.Running, "novel": f.Novel, "notable": f.Notable, "actor": f.Actor,
+		"function": f.Function, "version": f.Version, "caller": f.Caller, "source": f.Source, "outcome": f.Outcome, "invocation": f.Invocation,
+		"stage": f.Stage, "principal": f.Principal,
 	} {
 		if value != "" {
 			v.Set(key, value)

@@ -155,9 +155,9 @@ type ModelEntryRequest struct {
 
 // ModelChange adds to and takes from what was learned of a function.
 type ModelChange struct {
-	Add    []ModelEntryRequest  `json:"add,omitempty" maxItems:"512"`
-	Remove []string      `json:"remove,omitempty" maxItems:"512" doc:"Ids of entries"`
-	Fields []model.Allow `json:"fields,omitempty" maxItems:"256" doc:"Fields of requests that may hold anything from now on, or are forgotten"`
+	Add    []ModelEntryRequest `json:"add,omitempty" maxItems:"512"`
+	Remove []string            `json:"remove,omitempty" maxItems:"512" doc:"Ids of entries"`
+	Fields []model.Allow       `json:"fields,omitempty" maxItems:"256" doc:"Fields of requests that may hold anything from now on, or are forgotten"`
 }
 
 // ModelDocument is a model as a document of kind FunctionModel.
