@@ -4,15 +4,12 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/xml"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/textproto"
 	"net/url"
-	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"redoubt.dev/redoubt/internal/fault"
@@ -150,110 +147,6 @@ func (s *Store) serveBucket(w http.ResponseWriter, r *http.Request, v Visit, nam
 		return s.listObjects(w, q, name)
 	}
 	return errMethod
-}
-
-type listedObject struct {
-	Key          string
-	LastModified time.Time
-	ETag         string
-	Size         int64
-	StorageClass string
-}
-
-type listedPrefix struct{ Prefix string }
-
-// listObjects is ListObjectsV2, and ListObjects where a client asks for that.
-func (s *Store) listObjects(w http.ResponseWriter, q url.Values, name string) error {
-	max := 1000
-	if text := q.Get("max-keys"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 0 {
-			return fault.New(fault.Invalid, "max-keys is a number")
-		}
-		max = min(n, max)
-	}
-	second := q.Get("list-type") == "2"
-	after := q.Get("marker")
-	if second {
-		after = q.Get("start-after")
-		if token := q.Get("continuation-token"); token != "" {
-			raw, err := base64.RawURLEncoding.DecodeString(token)
-			if err != nil || len(raw) > MaxKey {
-				return fault.New(fault.Invalid, "nobody made this continuation-token")
-			}
-			after = string(raw)
-		}
-	}
-	page, err := s.List(name, q.Get("prefix"), q.Get("delimiter"), after, max)
-	if err != nil {
-		return err
-	}
-	escape := func(s string) string { return s }
-	if q.Get("encoding-type") == "url" {
-		escape = url.QueryEscape
-	}
-	out := struct {
-		XMLName               xml.Name `xml:"http://s3.amazonaws.com/doc/2006-03-01/ ListBucketResult"`
-		Name                  string
-		Prefix                string
-		Delimiter             string `xml:",omitempty"`
-		EncodingType          string `xml:",omitempty"`
-		MaxKeys               int
-		KeyCount              int
-		IsTruncated           bool
-		ContinuationToken     string `xml:",omitempty"`
-		NextContinuationToken string `xml:",omitempty"`
-		NextMarker            string `xml:",omitempty"`
-		StartAfter            string `xml:",omitempty"`
-		Contents              []listedObject
-		CommonPrefixes        []listedPrefix
-	}{Name: name, Prefix: escape(q.Get("prefix")), Delimiter: escape(q.Get("delimiter")), EncodingType: q.Get("encoding-type"), MaxKeys: max,
-		ContinuationToken: q.Get("continuation-token"), StartAfter: escape(q.Get("start-after")), IsTruncated: page.Next != ""}
-	for _, o := range page.Objects {
-		out.Contents = append(out.Contents, listedObject{escape(o.Key), o.Modified, `"` + o.ETag + `"`, o.Size, "STANDARD"})
-	}
-	for _, p := range page.Prefixes {
-		out.CommonPrefixes = append(out.CommonPrefixes, listedPrefix{escape(p)})
-	}
-	out.KeyCount = len(out.Contents) + len(out.CommonPrefixes)
-	switch {
-	case page.Next == "":
-	case second:
-		out.NextContinuationToken = base64.RawURLEncoding.EncodeToString([]byte(page.Next))
-	default:
-		out.NextMarker = escape(page.Next)
-	}
-	return reply(w, &out)
-}
-
-func (s *Store) deleteMany(w http.ResponseWriter, r *http.Request, v Visit, name string) error {
-	var in struct {
-		Quiet   bool
-		Objects []struct{ Key string } `xml:"Object"`
-	}
-	if err := readXML(r, &in); err != nil {
-		return err
-	}
-	if len(in.Objects) > 1000 {
-		return fault.New(fault.Invalid, "at most 1000 objects are deleted at once")
-	}
-	type gone struct{ Key string }
-	out := struct {
-		XMLName xml.Name `xml:"http://s3.amazonaws.com/doc/2006-03-01/ DeleteResult"`
-		Deleted []gone
-	}{}
-	for _, o := range in.Objects {
-		if err := v.May(Delete, name, o.Key); err != nil {
-			return err
-		}
-		if err := s.remove(v, name, o.Key, "ObjectRemoved:Delete"); err != nil {
-			return err
-		}
-		if !in.Quiet {
-			out.Deleted = append(out.Deleted, gone{o.Key})
-		}
-	}
-	return reply(w, &out)
 }
 
 func (s *Store) remove(v Visit, name, key, event string) error {
@@ -410,64 +303,6 @@ func (s *Store) copy(w http.ResponseWriter, r *http.Request, v Visit, name, key 
 	}{LastModified: done.Modified, ETag: `"` + done.ETag + `"`})
 }
 
-func (s *Store) putPart(w http.ResponseWriter, r *http.Request, name, key, id string) error {
-	number, err := strconv.Atoi(r.URL.Query().Get("partNumber"))
-	if err != nil || r.Header.Get("X-Amz-Copy-Source") != "" {
-		return fault.New(fault.Invalid, "a part has a number and its own bytes")
-	}
-	body, err := checked(r)
-	if err != nil {
-		return err
-	}
-	etag, err := s.PutPart(name, key, id, number, body)
-	if err != nil {
-		return err
-	}
-	w.Header().Set("ETag", `"`+etag+`"`)
-	w.WriteHeader(http.StatusOK)
-	return nil
-}
-
-func (s *Store) beginParts(w http.ResponseWriter, r *http.Request, v Visit, name, key string) error {
-	o, err := about(r, v, key)
-	if err != nil {
-		return err
-	}
-	id, err := s.Begin(name, o)
-	if err != nil {
-		return err
-	}
-	return reply(w, &struct {
-		XMLName               xml.Name `xml:"http://s3.amazonaws.com/doc/2006-03-01/ InitiateMultipartUploadResult"`
-		Bucket, Key, UploadId string
-	}{Bucket: name, Key: key, UploadId: id})
-}
-
-func (s *Store) completeParts(w http.ResponseWriter, r *http.Request, v Visit, name, key, id string) error {
-	var in struct {
-		Parts []struct {
-			PartNumber int
-			ETag       string
-		} `xml:"Part"`
-	}
-	if err := readXML(r, &in); err != nil {
-		return err
-	}
-	var parts []Part
-	for _, p := range in.Parts {
-		parts = append(parts, Part{p.PartNumber, p.ETag})
-	}
-	done, err := s.Complete(name, key, id, parts)
-	if err != nil {
-		return err
-	}
-	v.Changed(Change{Bucket: name, Object: *done, Event: "ObjectCreated:CompleteMultipartUpload"})
-	return reply(w, &struct {
-		XMLName           xml.Name `xml:"http://s3.amazonaws.com/doc/2006-03-01/ CompleteMultipartUploadResult"`
-		Bucket, Key, ETag string
-	}{Bucket: name, Key: key, ETag: `"` + done.ETag + `"`})
-}
-
 // checked is a request's body, held to the digest it names.
 func checked(r *http.Request) (io.Reader, error) {
 	text := r.Header.Get("Content-Md5")
@@ -497,52 +332,4 @@ func reply(w http.ResponseWriter, v any) error {
 	w.Header().Set("Content-Type", "application/xml")
 	w.Write(append([]byte(xml.Header), body...))
 	return nil
-}
-
-// codes are S3's names of what goes wrong.
-var codes = map[fault.Kind]struct {
-	status int
-	code   string
-}{
-	fault.NotFound: {404, "NoSuchKey"}, fault.Denied: {403, "AccessDenied"}, fault.Unauthenticated: {403, "InvalidAccessKeyId"},
-	fault.Invalid: {400, "InvalidArgument"}, fault.Conflict: {409, "BucketNotEmpty"}, fault.Unavailable: {503, "ServiceUnavailable"},
-	fault.Unsupported: {501, "NotImplemented"}, fault.Limited: {400, "EntityTooLarge"}, fault.Internal: {500, "InternalError"},
-}
-
-func fail(w http.ResponseWriter, r *http.Request, v Visit, err error) {
-	kind := fault.Of(err)
-	c, text := codes[kind], err.Error()
-	if v.Code != nil {
-		if code := v.Code(err); code != "" {
-			c.code = code
-		}
-	}
-	var big *http.MaxBytesError
-	switch {
-	case errors.Is(err, errNoBucket):
-		c.code = "NoSuchBucket"
-	case errors.Is(err, errNoUpload):
-		c.code = "NoSuchUpload"
-	case errors.Is(err, errExists):
-		c.status, c.code = 412, "PreconditionFailed"
-	case errors.Is(err, errQuota):
-		c.status, c.code = http.StatusInsufficientStorage, "QuotaExceeded"
-	case errors.Is(err, errDigest):
-		c.status, c.code = 400, "BadDigest"
-	case errors.As(err, &big):
-		c.status, c.code = 400, "EntityTooLarge"
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		c.status, c.code, text = http.StatusInsufficientStorage, "InsufficientStorage", "the disk is full"
-	case kind == fault.Internal:
-		text = "internal error"
-	}
-	body, _ := xml.Marshal(&struct {
-		XMLName                            xml.Name `xml:"Error"`
-		Code, Message, Resource, RequestId string
-	}{Code: c.code, Message: text, Resource: strings.ToValidUTF8(v.Path, "?"), RequestId: v.ID})
-	w.Header().Set("Content-Type", "application/xml")
-	w.WriteHeader(c.status)
-	if r.Method != http.MethodHead {
-		w.Write(append([]byte(xml.Header), body...))
-	}
 }
