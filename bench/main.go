@@ -31,6 +31,9 @@ var measures = []measure{
 	{"policy", measurePolicy},
 	{"start", measureStart},
 	{"list", measureList},
+	{"cold", measureCold},
+	{"stem", measureStem},
+	{"warm", measureWarm},
 }
 
 func main() {

@@ -1,0 +1,7 @@
+package load;
+
+public class Hello {
+  public Object handle(Object event) {
+    return event;
+  }
+}
