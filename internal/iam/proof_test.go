@@ -388,6 +388,9 @@ func TestS2_CredentialsEnd(t *testing.T) {
 		t.Errorf("ends %s, want %s", given.Expires, want)
 	}
 	r := call(t, given.ID, given.Secret.Reveal(), given.Session.Reveal())
+	if _, _, err := w.AssumeRole(ctx, c, iam.Assume{Role: "role/web", Session: "again"}); !fault.Is(err, fault.Denied) {
+		t.Errorf("temporary credentials renewed themselves: %v", err)
+	}
 	w.clock.move(20 * time.Minute)
 	if _, err := w.Signature(ctx, r, sigv4.Want{Services: []string{"lambda"}}); sigv4.CodeOf(err) != sigv4.TokenExpired {
 		t.Errorf("got %v", err)
@@ -420,5 +423,46 @@ func TestS5_OneProofForACall(t *testing.T) {
 		if c.Principal != tt.want || (tt.want == "") != fault.Is(err, fault.Unauthenticated) {
 			t.Errorf("%s: %q, %v", name, c.Principal, err)
 		}
+	}
+}
+
+func TestS2_WhoIsConnectedMustStillBeSomebody(t *testing.T) {
+	ctx, w := context.Background(), open(t, nil)
+	k, secret, err := w.MakeKey(ctx, "admin", iam.NewKey{Kind: iam.APIKey, Name: "sensor"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	byKey, err := w.Key(ctx, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice := w.alice(t)
+	byToken, err := w.Verify(ctx, w.token(t, alice, iam.Ask{}), iam.Gateway)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []iam.Caller{byKey, alice, byToken} {
+		if err := w.Still(c); err != nil {
+			t.Errorf("%s: %v", c.Method, err)
+		}
+	}
+	w.clock.move(iam.Longest + time.Second)
+	if err := w.Still(byToken); !fault.Is(err, fault.Unauthenticated) {
+		t.Errorf("after the token's end: %v", err)
+	}
+	if err := w.Still(alice); err != nil {
+		t.Errorf("a password does not end: %v", err)
+	}
+	if err := w.DeleteKey(ctx, k.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Still(byKey); !fault.Is(err, fault.Unauthenticated) {
+		t.Errorf("without its key: %v", err)
+	}
+	if _, err := w.Disable(ctx, "admin", "user/alice", "gone"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Still(alice); !fault.Is(err, fault.Unauthenticated) {
+		t.Errorf("disabled: %v", err)
 	}
 }

@@ -58,6 +58,9 @@ func (s *Service) assume(ctx context.Context, caller Caller, a Assume) (c Caller
 	if caller.Via != "" { // its end would depend on two others
 		return c, 0, fault.New(fault.Denied, "credentials of an assumed role cannot assume another: ask as %s", caller.Via)
 	}
+	if caller.Session != "" { // they could renew themselves for ever
+		return c, 0, fault.New(fault.Denied, "temporary credentials cannot be made of temporary ones: ask with the token they were made of")
+	}
 	if caller.Principal != role { // a workload that holds the role's own token is the role
 		if s.c.May == nil {
 			return c, 0, fault.New(fault.Denied, "roles cannot be assumed in this installation")
