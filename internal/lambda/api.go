@@ -91,21 +91,30 @@ func (s *Server) nextEvent(c *conn) error {
 	return nil
 }
 
-// initFailed takes the runtime's word that it cannot serve.
+// initFailed takes the runtime's word that it cannot serve. Once that is of no
+// use, or while it is being given, its text is not kept: each connection could
+// have the host hold as much.
 func (s *Server) initFailed(c *conn, r *request, b *body) error {
-	doc, err := b.all(maxError)
-	if errors.Is(err, errTooLarge) {
-		return tooLarge(c, b)
-	} else if err != nil {
-		return err
-	}
 	s.mu.Lock()
-	refused := s.started || s.initError != nil
-	if !refused {
+	refused := s.started || s.initError != nil || s.failing
+	s.failing = s.failing || !refused
+	s.mu.Unlock()
+	if refused {
+		return c.refuse(403, "InvalidStateTransition", "initialisation is over")
+	}
+	doc, err := b.all(maxError)
+	s.mu.Lock()
+	s.failing = false
+	if refused = s.started; err == nil && !refused {
 		s.failInit(parseError(doc, r.errorType))
 	}
 	s.mu.Unlock()
-	if refused {
+	switch {
+	case errors.Is(err, errTooLarge):
+		return tooLarge(c, b)
+	case err != nil:
+		return err
+	case refused:
 		return c.refuse(403, "InvalidStateTransition", "initialisation is over")
 	}
 	return c.accept()

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"syscall"
+	"time"
 
 	"redoubt.dev/redoubt/internal/fault"
 )
@@ -41,6 +43,7 @@ type Server struct {
 	stemmed chan struct{} // closed when a stem asks for its code
 
 	initError *FunctionError
+	failing   bool   // the runtime is telling why it cannot serve
 	started   bool   // the runtime has asked for an event
 	waiter    *conn  // the runtime, waiting for an event
 	pending   *call  // waiting for the runtime
@@ -77,12 +80,29 @@ func (s *Server) Serve(ln net.Listener) error {
 			if isClosed(s.done) || errors.Is(err, net.ErrClosed) {
 				return nil
 			}
+			if passing(err) { // somebody else's doing: this environment must not die of it
+				time.Sleep(acceptPause)
+				continue
+			}
 			return fmt.Errorf("accept a runtime's connection: %w", err)
 		}
 		if c := s.admit(nc); c != nil {
 			go c.serve()
 		}
 	}
+}
+
+const acceptPause = 20 * time.Millisecond
+
+// passing says whether accepting may work again: the host is short of
+// something, or the client went away.
+func passing(err error) bool {
+	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.EINTR} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // admit takes a connection in; nil where there are enough.

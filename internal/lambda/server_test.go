@@ -8,7 +8,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -445,6 +448,64 @@ func TestConnectionsAreBounded(t *testing.T) {
 	last.closed()
 	done := invoke(t, s, "a")
 	p.expect("200 in")
+	p.answer("a", "right").expect("202 ")
+	<-done
+}
+
+func TestS8_FailuresToldTogetherAreNotHeld(t *testing.T) {
+	t.Parallel()
+	s, addr := listen(t)
+	const head = "POST /2018-06-01/runtime/init/error HTTP/1.1\r\nHost: x\r\nContent-Length: 6000000\r\n\r\n"
+	half := strings.Repeat("x", 3000000)
+	telling := dial(t, addr).send(head + half)
+	waitFor(t, func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.failing
+	})
+	// The answer comes before the body was sent: it is not waited for.
+	dial(t, addr).send(head).expect("403 ")
+	telling.Close()
+	waitFor(t, func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return !s.failing
+	})
+	p := dial(t, addr)
+	done := begin(t, s, p, "a")
+	dial(t, addr).send(head).expect("403 ")
+	p.answer("a", "right").expect("202 ")
+	if o := <-done; o.String() != "right" {
+		t.Errorf("the call ended with %s", o)
+	}
+}
+
+// scarce is a listener of a host that has no file to spare at first.
+type scarce struct {
+	net.Listener
+	left atomic.Int32
+}
+
+func (l *scarce) Accept() (net.Conn, error) {
+	if l.left.Add(-1) >= 0 {
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+	}
+	return l.Listener.Accept()
+}
+
+func TestS8_HostShortOfFilesIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &scarce{Listener: ln}
+	l.left.Store(3)
+	s := NewServer(About{})
+	t.Cleanup(s.Close)
+	go s.Serve(l)
+	p := dial(t, ln.Addr().String())
+	done := begin(t, s, p, "a")
 	p.answer("a", "right").expect("202 ")
 	<-done
 }
