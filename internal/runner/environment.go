@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	"redoubt.dev/redoubt/internal/egress"
 	"redoubt.dev/redoubt/internal/fault"
 	"redoubt.dev/redoubt/internal/function"
@@ -75,7 +77,7 @@ func (e *environment) serve(l *layout) {
 			ln := e.box.Listener(i)
 			go e.api.Serve(ln)
 		case portInternal:
-			go e.internal.Serve(e.box.Listener(i))
+			go e.internal.Serve(netutil.LimitListener(e.box.Listener(i), maxInternal))
 		case portDNS:
 			go e.out.ServeDNS(e.box.PacketConn(i))
 		case portOut:
@@ -103,9 +105,14 @@ func (e *environment) newInternal() *http.Server {
 	return &http.Server{
 		Handler:           e.r.cfg.Internal(e.caller()),
 		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    64 << 10,
 	}
 }
+
+// maxInternal is how many connections code holds to us: each costs the host a
+// file and what its request holds, and code can open hundreds of thousands.
+const maxInternal = 32
 
 // ready waits until the code asks for its first event.
 func (e *environment) ready(began time.Time) error {

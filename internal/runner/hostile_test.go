@@ -3,7 +3,10 @@ package runner
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -307,4 +310,35 @@ func TestS19_KilledSandboxesLoseNoCall(t *testing.T) {
 		}
 	}
 	b.after()
+}
+
+func TestConnectionsToUsAreBounded(t *testing.T) {
+	b := newBench(t, func(c *Config) {
+		c.Internal = func(Caller) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok") })
+		}
+	})
+	// It holds as many as are served; the next waits until one of them ends.
+	v := b.python(`
+import socket
+
+def answered(s, patience):
+    s.settimeout(patience)
+    try:
+        return len(s.recv(200)) > 0
+    except socket.timeout:
+        return False
+
+def handler(limit, c):
+    held = []
+    for i in range(10 * limit):
+        s = socket.create_connection(("127.0.0.1", 9002))
+        s.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
+        held.append(s)
+    first = sum(answered(s, 30) for s in held[:limit])
+    late = answered(held[limit], 1)
+    held[0].close()
+    return [first, late, answered(held[limit], 30)]
+`, func(s *function.Spec) { s.Timeout = 120 })
+	want(t, b.invoke(v, strconv.Itoa(maxInternal)), function.Succeeded, "[32, false, true]")
 }
