@@ -25,6 +25,12 @@ func resources() []resource {
 		{"users", "user", nil, listUsers},
 		{"tokens", "token", nil, listTokens},
 		{"audit", "audit", []string{"actor", "since", "until", "query"}, listAudit},
+		{"functions", "function", []string{"state", "query"}, listFunctions},
+		{"invocations", "invocation", []string{"since", "until", "query"}, listInvocations},
+		{"routes", "route", nil, listRoutes},
+		{"access", "access", nil, listAccess},
+		{"principals", "principal", nil, listPrincipals},
+		{"keys", "key", nil, listKeys},
 	}
 }
 

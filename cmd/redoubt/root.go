@@ -41,6 +41,7 @@ Exit codes: 0 done, 1 refused by policy or not found, 2 could not run.`,
 	group("look", newGetCommand(), newDescribeCommand(), newWhyCommand(), newWatchCommand())
 	group("act",
 		newApplyCommand(), newDeleteCommand(), newProfileCommand(),
+		newFunctionCommand(), newRouteCommand(), newAccessCommand(), newPrincipalCommand(),
 		newIsolateCommand(), newReleaseCommand(), newStopCommand())
 	group("manage",
 		newLoginCommand(), newLogoutCommand(), newUserCommand(), newTokenCommand(),
