@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"redoubt.dev/redoubt/internal/audit"
@@ -33,6 +34,7 @@ type consoleOptions struct {
 	hosts      []string
 	tokenFile  string
 	keep       time.Duration
+	gateway    *gatewayOptions // nil where the console is alone
 }
 
 func (o *consoleOptions) addFlags(cmd *cobra.Command) {
@@ -84,6 +86,7 @@ type consoleParts struct {
 	api      net.Listener
 	link     *link.Server
 	nodes    net.Listener
+	gateway  *gatewayParts // nil where the console is alone
 }
 
 func openConsole(o consoleOptions) (p *consoleParts, err error) {
@@ -123,9 +126,17 @@ func openConsole(o consoleOptions) (p *consoleParts, err error) {
 	if !built {
 		p.log.Warn("web UI not built into this binary; run make ui and build again")
 	}
+	metrics := prometheus.NewRegistry()
+	var serverless *console.Serverless
+	if o.gateway != nil {
+		if p.gateway, err = openGateway(p, *o.gateway, authority, metrics); err != nil {
+			return p, err
+		}
+		serverless = p.gateway.serverless()
+	}
 	p.console, err = console.New(console.Config{
-		Store: p.store, Identity: p.identity, Audit: audit.New(p.store, time.Now), UI: ui, Logger: p.log, Version: version,
-		Keep: o.keep,
+		Store: p.store, Identity: p.identity, Audit: audit.New(p.store, time.Now), UI: ui, Logger: p.log, Version: version, Registry: metrics,
+		Keep: o.keep, Serverless: serverless,
 		Join: func(secret string) (string, string) {
 			t := pki.JoinToken{ID: rand.Text(), Secret: secret, CA: authority.Fingerprint(), Address: p.linkAddress()}.Encode()
 			return t, fmt.Sprintf("redoubt defender --join %s", t)
@@ -219,12 +230,19 @@ func (p *consoleParts) welcome(ctx context.Context, out io.Writer) error {
 		}
 		fmt.Fprintf(out, "set up    %s/setup?token=%s\n          this link makes the first administrator and works once\n", url, token.Reveal())
 	}
+	if p.gateway != nil {
+		p.gateway.welcome(out)
+	}
 	fmt.Fprintf(out, "trust     %s\n", filepath.Join(p.opts.process.state, "ca.crt"))
 	return nil
 }
 
 func (p *consoleParts) run(ctx context.Context) error {
-	return together(ctx, p.console.Run,
+	functions := func(ctx context.Context) error { <-ctx.Done(); return nil }
+	if p.gateway != nil {
+		functions = p.gateway.run
+	}
+	return together(ctx, p.console.Run, functions,
 		func(ctx context.Context) error { return p.link.Serve(ctx, p.nodes) },
 		func(ctx context.Context) error {
 			stop := context.AfterFunc(ctx, func() {
@@ -247,6 +265,9 @@ func (p *consoleParts) close() {
 		if l != nil {
 			l.Close()
 		}
+	}
+	if p.gateway != nil {
+		p.gateway.close()
 	}
 	if p.store != nil {
 		if err := p.store.Close(); err != nil {

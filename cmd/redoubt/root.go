@@ -12,7 +12,7 @@ func newRootCommand() *cobra.Command {
 		Long: `Redoubt watches the containers, services and processes of a machine, learns what
 they normally do, alerts on the rest and, where you say so, makes it fail.
 
-  redoubt up                              protect this machine: console and defender in one process
+  redoubt up                              protect this machine: all roles in one process
   redoubt get alerts                      what needs attention
   redoubt why a12                         why that is an alert, and what would allow it
   redoubt profile enforce docker/shop/web from now on only what was learned may run

@@ -16,28 +16,35 @@ import (
 func newUpCommand() *cobra.Command {
 	var c consoleOptions
 	var d defenderOptions
+	var g gatewayOptions
 	cmd := &cobra.Command{
 		Use:   "up",
-		Short: "Protect this machine: console and defender in one process",
-		Long: `Up starts a console and a defender in one process, with an embedded database and no outside
-service. It finds the containers, services and processes of this machine, learns what they do and
+		Short: "Protect this machine: console, defender and gateway in one process",
+		Long: `Up starts a console, a defender and a gateway for functions in one process, with an embedded database
+and no outside service. It finds the containers, services and processes of this machine, learns what they do and
 alerts on the rest; nothing is refused until you say so, and nothing is restarted.
 
 The first start prints a link with which the first administrator is made; it works once. Without a
-container engine it protects the host's own processes and says what it does not see.`,
+container engine it protects the host's own processes and says what it does not see. Where it cannot
+sandbox functions, it says why and does all else.`,
 		Example: `  redoubt up
   redoubt up --listen 0.0.0.0:8443 --host console.example.com
   redoubt up --state ./state --token-file ./token      # for scripts: an administrator's API token`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return up(cmd.Context(), c, d, cmd.OutOrStdout()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			g.explicit = cmd.Flags().Changed("gateway-listen")
+			c.gateway = &g
+			return up(cmd.Context(), c, d, cmd.OutOrStdout())
+		},
 	}
 	addProcessFlags(cmd, &c.process)
 	c.addFlags(cmd)
 	d.addFlags(cmd)
+	g.addFlags(cmd)
 	return cmd
 }
 
-// up runs both roles; the defender is handed the console itself, without a
+// up runs all roles; the defender is handed the console itself, without a
 // wire, but spools to disk all the same.
 //
 //	defender ──Push, Watch──► console ──► people

@@ -10,6 +10,7 @@ import (
 	"redoubt.dev/redoubt/internal/api"
 	"redoubt.dev/redoubt/internal/fault"
 	"redoubt.dev/redoubt/internal/function"
+	"redoubt.dev/redoubt/internal/identity"
 	"redoubt.dev/redoubt/internal/redoubt"
 	"redoubt.dev/redoubt/internal/store"
 )
@@ -29,7 +30,7 @@ func (c *Console) invoke(ctx context.Context, r *byNameWith[api.InvokeRequest]) 
 		return nil, fault.New(fault.Invalid, `payload: it is not JSON; a text is JSON in quotes`)
 	}
 	info := requestOf(ctx)
-	call := Invocation{Principal: "user/" + info.actor.User, From: info.from, Ref: ref, Payload: payload, Async: r.Body.Async}
+	call := Invocation{Principal: "user/" + info.actor.User, Operator: info.actor.Role.May(identity.WriteFunction), From: info.from, Ref: ref, Payload: payload, Async: r.Body.Async}
 	id, got, err := c.serverless.Invoker.Invoke(ctx, call)
 	if err != nil {
 		return nil, err

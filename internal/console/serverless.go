@@ -81,6 +81,7 @@ type Invoker interface {
 // Invocation is a call a person makes through the console.
 type Invocation struct {
 	Principal string
+	Operator  bool   // may deploy, by the role at this console
 	From      string // address
 	Ref       function.Ref
 	Payload   []byte
