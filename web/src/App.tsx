@@ -19,6 +19,10 @@ const Events = lazy(() => import('./pages/events/Events'));
 const Event = lazy(() => import('./pages/events/Event'));
 const Policies = lazy(() => import('./pages/policies/Policies'));
 const Policy = lazy(() => import('./pages/policies/Policy'));
+const Functions = lazy(() => import('./pages/functions/Functions'));
+const Function = lazy(() => import('./pages/function/Function'));
+const Gateway = lazy(() => import('./pages/gateway/Gateway'));
+const GatewayRoute = lazy(() => import('./pages/gateway/Route'));
 const Nodes = lazy(() => import('./pages/nodes/Nodes'));
 const Access = lazy(() => import('./pages/access/Access'));
 const Audit = lazy(() => import('./pages/audit/Audit'));
@@ -44,6 +48,10 @@ export function App() {
               <Route path="events/:id" element={<Event />} />
               <Route path="policies" element={<Policies />} />
               <Route path="policies/:name" element={<Policy />} />
+              <Route path="functions" element={<Functions />} />
+              <Route path="functions/:name" element={<Function />} />
+              <Route path="gateway" element={<Gateway />} />
+              <Route path="gateway/:id" element={<GatewayRoute />} />
               <Route path="nodes" element={<Nodes />} />
               <Route path="access" element={<Access />} />
               <Route path="audit" element={<Audit />} />

@@ -47,3 +47,13 @@ export { TimesCircleIcon } from '@patternfly/react-icons/dist/esm/icons/times-ci
 export { InfoCircleIcon } from '@patternfly/react-icons/dist/esm/icons/info-circle-icon';
 export { ConnectedIcon } from '@patternfly/react-icons/dist/esm/icons/connected-icon';
 export { InProgressIcon } from '@patternfly/react-icons/dist/esm/icons/in-progress-icon';
+export { BoltIcon } from '@patternfly/react-icons/dist/esm/icons/bolt-icon';
+export { SnowflakeIcon } from '@patternfly/react-icons/dist/esm/icons/snowflake-icon';
+export { FireIcon } from '@patternfly/react-icons/dist/esm/icons/fire-icon';
+export { HistoryIcon } from '@patternfly/react-icons/dist/esm/icons/history-icon';
+export { KeyIcon } from '@patternfly/react-icons/dist/esm/icons/key-icon';
+export { ClockIcon } from '@patternfly/react-icons/dist/esm/icons/clock-icon';
+export { BugIcon } from '@patternfly/react-icons/dist/esm/icons/bug-icon';
+export { CodeIcon } from '@patternfly/react-icons/dist/esm/icons/code-icon';
+export { RouteIcon } from '@patternfly/react-icons/dist/esm/icons/route-icon';
+export { CodeBranchIcon } from '@patternfly/react-icons/dist/esm/icons/code-branch-icon';

@@ -1,20 +1,8 @@
 import { Label } from '@patternfly/react-core';
-import type { LabelProps } from '@patternfly/react-core';
-import type { ComponentType } from 'react';
 import type { Effect, MaybeState, Severity, State, Status, Verdict } from '../api/types';
 import * as icon from './icons';
-
-// Each label says its meaning in words and by an icon; colour only helps.
-
-type Look = [color: NonNullable<LabelProps['color']>, icon: ComponentType, text?: string];
-
-function Sign({ look: [color, Icon, says], text, title }: { look: Look; text: string; title?: string }) {
-  return (
-    <Label isCompact color={color} icon={<Icon />} title={title} className="rd-label">
-      {says ?? text}
-    </Label>
-  );
-}
+import { Sign } from './Sign';
+import type { Look } from './Sign';
 
 const severities: Record<Severity, Look> = {
   critical: ['red', icon.SeverityCriticalIcon],

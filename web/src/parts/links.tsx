@@ -17,3 +17,7 @@ export const alertPath = (id: string) => `/alerts/${encodeURIComponent(id)}`;
 export const incidentPath = (id: string) => `/incidents/${encodeURIComponent(id)}`;
 export const eventPath = (id: string) => `/events/${encodeURIComponent(id)}`;
 export const policyPath = (name: string) => `/policies/${encodeURIComponent(name)}`;
+export const functionPath = (name: string) => `/functions/${encodeURIComponent(name)}`;
+export const invocationPath = (of: { function: string; id: string }) => `${functionPath(of.function)}?tab=invocations&id=${encodeURIComponent(of.id)}`;
+export const routePath = (id: string) => `/gateway/${encodeURIComponent(id)}`;
+export const accessPolicyPath = (name: string) => `/callers/policies/${encodeURIComponent(name)}`;

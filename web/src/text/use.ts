@@ -22,12 +22,12 @@ export const useKinds = Object.keys(kinds);
 export const kindTitle = (kind: string) => kinds[kind]?.[1] ?? kind;
 
 /** "connect to api.example.com:443". */
-export function useText(u: { kind: string; target: string; args?: string[] | null }): string {
-  return `${kinds[u.kind]?.[0] ?? u.kind} ${useTarget(u)}`;
+export function deedText(u: { kind: string; target: string; args?: string[] | null }): string {
+  return `${kinds[u.kind]?.[0] ?? u.kind} ${targetText(u)}`;
 }
 
 /** The thing used; of a program also the shape of its arguments, where it is known. */
-export function useTarget(u: { target: string; args?: string[] | null }): string {
+export function targetText(u: { target: string; args?: string[] | null }): string {
   return u.args ? commandLine([u.target, ...u.args.slice(1)]) : escapeText(u.target);
 }
 

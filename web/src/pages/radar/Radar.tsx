@@ -12,6 +12,7 @@ import { Time } from '../../parts/Time';
 import { plural } from '../../text/number';
 import { found, layout, links } from './layout';
 import type { Grouping } from './layout';
+import { FunctionScene } from './FunctionScene';
 import { Legend } from './Legend';
 import { MapWindow } from './MapWindow';
 import { RadarTable } from './RadarTable';
@@ -29,15 +30,16 @@ export default function Radar() {
       <PageSection isFilled className="rd-radar-page">
         <FilterBar end={
           <ToggleGroup aria-label="Show as">
-            <ToggleGroupItem text="Map" buttonId="as-map" isSelected={filters.get('as') !== 'table'} onChange={() => filters.set('as', '')} />
+            <ToggleGroupItem text="Map" buttonId="as-map" isSelected={filters.get('as') === ''} onChange={() => filters.set('as', '')} />
             <ToggleGroupItem text="Table" buttonId="as-table" isSelected={filters.get('as') === 'table'} onChange={() => filters.set('as', 'table')} />
+            <ToggleGroupItem text="Functions" buttonId="as-functions" isSelected={filters.get('as') === 'functions'} onChange={() => filters.set('as', 'functions')} />
           </ToggleGroup>
         }>
-          <Search filters={filters} placeholder="Search the map" />
-          <Choice filters={filters} name="group" label="By connection" options={{ image: 'By image', kind: 'By kind', state: 'By profile state' }} />
-          <Choice filters={filters} name="only" label="Everything" options={{ alerts: 'Only with open alerts', unusual: 'Only new or denied connections' }} />
+          {filters.get('as') !== 'functions' && <Search filters={filters} placeholder="Search the map" />}
+          {filters.get('as') !== 'functions' && <Choice filters={filters} name="group" label="By connection" options={{ image: 'By image', kind: 'By kind', state: 'By profile state' }} />}
+          {filters.get('as') !== 'functions' && <Choice filters={filters} name="only" label="Everything" options={{ alerts: 'Only with open alerts', unusual: 'Only new or denied connections' }} />}
         </FilterBar>
-        <Answer of={radar} act="Read the map">{(r) => <Scene of={r} filters={filters} />}</Answer>
+        {filters.get('as') === 'functions' ? <FunctionScene /> : <Answer of={radar} act="Read the map">{(r) => <Scene of={r} filters={filters} />}</Answer>}
       </PageSection>
     </>
   );

@@ -1,0 +1,12 @@
+import { expect, test } from 'vitest';
+import { roleText, unused } from './role';
+
+test('a role reads the same whatever its order', () => {
+  expect(roleText({})).toBe('role: {}\n');
+  expect(roleText({ secrets: ['b', 'a'], egress: ['api.example.com:443'], aws: [] })).toBe('role:\n  egress:\n    - "api.example.com:443"\n  secrets:\n    - a\n    - b\n');
+});
+
+test('a grant without a last use was never used', () => {
+  expect(unused({ field: 'egress', grant: 'x', days: 3 })).toBe(true);
+  expect(unused({ field: 'egress', grant: 'x', days: 3, last: '2026-01-01T00:00:00Z' })).toBe(false);
+});
