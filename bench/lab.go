@@ -22,7 +22,8 @@ type lab struct {
 	quick   bool
 	verbose bool
 	dir     string
-	image   string // the load's
+	image   string        // the load's
+	storm   time.Duration // of measureKill; 0 is its own choice
 	began   time.Time
 	undo    []func()
 	own     map[int]bool // processes of ours that are called redoubt

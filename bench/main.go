@@ -34,6 +34,10 @@ var measures = []measure{
 	{"cold", measureCold},
 	{"stem", measureStem},
 	{"warm", measureWarm},
+	{"front", measureFront},
+	{"decide", measureDecide},
+	{"sign", measureSign},
+	{"kill", measureKill},
 }
 
 func main() {
@@ -56,6 +60,7 @@ func run() error {
 	only := flag.String("only", "", "measure only these, with commas between: "+strings.Join(names, ", "))
 	quick := flag.Bool("quick", false, "few rounds and short ones: shows that the harness works, not what Redoubt costs")
 	write := flag.String("write", "", "put the figures into this file, between the markers; rows of what was not measured stay")
+	storm := flag.Duration("storm", 0, "how long kill calls and kills; 10m, or 20s with -quick")
 	verbose := flag.Bool("v", false, "show what redoubt says")
 	flag.Parse()
 	chosen, err := choose(*only)
@@ -69,6 +74,7 @@ func run() error {
 		return err
 	}
 	defer l.close()
+	l.storm = *storm
 
 	t := table{head: l.machine()}
 	var errs []error
