@@ -154,6 +154,9 @@ func (g *Gateway) again(ctx context.Context, c *call) error {
 	if err := g.resolve(ctx, c); err != nil {
 		return err
 	}
+	if !g.lives(c.rec.Caller) {
+		return refuse(function.Refused, 403, "AccessDeniedException", "%s, who made the call, is disabled or gone", c.rec.Caller)
+	}
 	if err := g.invoke(ctx, c); err != nil {
 		return err
 	}
@@ -162,6 +165,19 @@ func (g *Gateway) again(ctx context.Context, c *call) error {
 		return discard(s)
 	}
 	return nil
+}
+
+// lives says whether who made a call is still somebody. Event sources that
+// code set off have no record of their own.
+func (g *Gateway) lives(caller string) bool {
+	if caller == iam.Anonymous {
+		return true
+	}
+	p, err := g.cfg.IAM.Principal(caller)
+	if err != nil {
+		return strings.HasPrefix(caller, "service/")
+	}
+	return !p.Disabled
 }
 
 func (g *Gateway) outcome(c *call, why error) function.Outcome {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/netip"
@@ -72,7 +73,7 @@ func asked(r *http.Request) access.Context {
 
 // question is what the Authorizer is asked.
 func (g *Gateway) question(who iam.Caller, action, resource string, c access.Context) *access.Request {
-	c.Time, c.Tenant, c.Method = g.cfg.Clock(), who.Tenant, string(who.Method)
+	c.Time, c.Tenant, c.Method = g.cfg.Clock(), cmp.Or(c.Tenant, who.Tenant), string(who.Method)
 	return &access.Request{
 		Principal: access.Principal{ID: who.Principal, Groups: who.Groups, Tenant: who.Tenant}, Action: action, Resource: resource, Context: c,
 	}

@@ -58,7 +58,13 @@ type broker struct {
 	mqtt.HookBase
 	g       *Gateway
 	ctx     context.Context
-	callers sync.Map // *mqtt.Client → iam.Caller
+	callers sync.Map // *mqtt.Client → client
+}
+
+// client is who a connection is, and what it calls itself.
+type client struct {
+	who  iam.Caller
+	name string
 }
 
 // ID implements mqtt.Hook.
@@ -76,25 +82,29 @@ func (b *broker) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool 
 	if err != nil {
 		return false
 	}
-	b.callers.Store(cl, who)
+	b.callers.Store(cl, client{who, cl.ID})
+	// A session belongs to who made it: by its name alone another could take it
+	// over, with what waits in it.
+	cl.ID = who.Principal + "\x00" + cl.ID
 	return true
 }
 
 // OnDisconnect implements mqtt.Hook.
 func (b *broker) OnDisconnect(cl *mqtt.Client, _ error, _ bool) { b.callers.Delete(cl) }
 
-func (b *broker) caller(cl *mqtt.Client) (iam.Caller, bool) {
-	who, ok := b.callers.Load(cl)
-	if !ok {
-		return iam.Caller{}, false
+// client is who a connection is, as long as who it is may still be here.
+func (b *broker) client(cl *mqtt.Client) (client, bool) {
+	c, ok := b.callers.Load(cl)
+	if !ok || b.g.cfg.IAM.Still(c.(client).who) != nil {
+		return client{}, false
 	}
-	return who.(iam.Caller), true
+	return c.(client), true
 }
 
 // OnACLCheck implements mqtt.Hook. A filter is authorized as it is written, so
 // a policy that is to allow it has to cover its wildcards.
 func (b *broker) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool {
-	who, ok := b.caller(cl)
+	c, ok := b.client(cl)
 	if !ok || len(topic) > maxTopic || strings.HasPrefix(topic, "$") {
 		return false
 	}
@@ -102,9 +112,9 @@ func (b *broker) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool {
 	if write {
 		action = "topic:Publish"
 	}
-	c := access.Context{Source: "mqtt"}
-	c.IP, _ = netip.ParseAddr(address(cl.Net.Remote))
-	return b.g.permit(who, action, "topic/"+topic, c, false) == nil
+	asked := access.Context{Source: "mqtt"}
+	asked.IP, _ = netip.ParseAddr(address(cl.Net.Remote))
+	return b.g.permit(c.who, action, "topic/"+topic, asked, false) == nil
 }
 
 // OnWill implements mqtt.Hook: a last will is a message like any other, and is
@@ -120,7 +130,7 @@ func (b *broker) OnWill(cl *mqtt.Client, will mqtt.Will) (mqtt.Will, error) {
 // topic. What could not be accepted is refused, so that a client that wants to
 // be sure sends it again.
 func (b *broker) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
-	who, ok := b.caller(cl)
+	from, ok := b.client(cl)
 	if !ok {
 		return pk, packets.ErrNotAuthorized
 	}
@@ -129,8 +139,8 @@ func (b *broker) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, 
 			continue
 		}
 		c := b.g.event("mqtt", "service/mqtt/"+w.function, w.function, w.name)
-		c.rec.From, c.who.Tenant = cl.Net.Remote, who.Tenant
-		c.payload = event.MQTT(pk.TopicName, cl.ID, c.rec.Time, pk.Payload)
+		c.rec.From, c.who.Tenant = cl.Net.Remote, from.who.Tenant
+		c.payload = event.MQTT(pk.TopicName, from.name, c.rec.Time, pk.Payload)
 		if err := b.g.accept(b.ctx, c); err != nil {
 			b.g.log.Warn("mqtt message refused", "topic", pk.TopicName, "function", w.function, "error", err)
 			if refused(err).status >= 500 {

@@ -1,9 +1,12 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -22,6 +25,7 @@ import (
 type call struct {
 	rec       function.Invocation // grows on the way; Function, Source and From are the source's
 	who       iam.Caller
+	tenant    string // whose data it is about, where the caller works for all
 	qualifier string
 	trace     trace
 	context   string         // client context
@@ -62,7 +66,7 @@ func (g *Gateway) begin(source, name string) *call {
 
 // admit takes c through everything that may refuse it.
 func (g *Gateway) admit(ctx context.Context, c *call) error {
-	c.rec.Caller, c.rec.Tenant = c.who.Principal, c.who.Tenant
+	c.rec.Caller, c.rec.Tenant = c.who.Principal, cmp.Or(c.who.Tenant, c.tenant)
 	if g.closing.Load() {
 		return errClosing
 	}
@@ -101,7 +105,7 @@ func (g *Gateway) admit(ctx context.Context, c *call) error {
 		return err
 	}
 	c.asked.IP, _ = netip.ParseAddr(address(c.rec.From))
-	c.asked.Source, c.asked.Bytes, c.asked.Route = c.rec.Source, c.rec.In, c.rec.Route
+	c.asked.Source, c.asked.Bytes, c.asked.Route, c.asked.Tenant = c.rec.Source, c.rec.In, c.rec.Route, c.rec.Tenant
 	if err := g.authorize(ctx, c); err != nil {
 		return err
 	}
@@ -175,8 +179,11 @@ func (g *Gateway) authorize(_ context.Context, c *call) error {
 	resources := []string{named}
 	if c.qualifier != "" {
 		resources[0] += ":" + c.qualifier
-	} else if c.ref.Alias != "" {
-		resources = append(resources, named+":"+c.ref.Alias)
+	}
+	for _, other := range c.names(named) {
+		if !slices.Contains(resources, other) {
+			resources = append(resources, other)
+		}
 	}
 	may := false
 	for i, resource := range resources {
@@ -201,6 +208,18 @@ func (g *Gateway) authorize(_ context.Context, c *call) error {
 		return refuse(function.Denied, 403, "AccessDeniedException", "%s may not invoke %s: no policy permits it", c.who.Principal, c.rec.Function)
 	}
 	return nil
+}
+
+// names are all by which what is called can be forbidden.
+func (c *call) names(named string) []string {
+	out := []string{named}
+	if c.ref.Alias != "" {
+		out = append(out, named+":"+c.ref.Alias)
+	}
+	if c.ref.Version != 0 {
+		out = append(out, named+":"+strconv.Itoa(c.ref.Version))
+	}
+	return out
 }
 
 // judge asks the model whether the request is like those before.

@@ -61,6 +61,9 @@ func (g *Gateway) hook(a *answer, r *http.Request) error {
 	if err := g.permit(who, "bucket:Put", "bucket/"+name, asked(r), false); err != nil {
 		return err
 	}
+	if g.buckets.Has(name) {
+		return fault.New(fault.Conflict, "bucket %s is kept here: it tells of its changes itself", clip(name, 64))
+	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return err

@@ -86,7 +86,7 @@ func (g *Gateway) lambda(a *answer, r *http.Request, c *call, stream bool) (err 
 			c.rec.Caller = c.who.Principal
 			return refuse(function.Denied, 403, "AccessDeniedException", "%s works for tenant %s only", c.who.Principal, c.who.Tenant)
 		}
-		c.who.Tenant = clip(t, 256)
+		c.tenant = clip(t, 256)
 	}
 	if text := r.Header.Get("X-Amz-Client-Context"); text != "" {
 		raw, err := base64.StdEncoding.DecodeString(text)
@@ -128,6 +128,8 @@ func (g *Gateway) lambda(a *answer, r *http.Request, c *call, stream bool) (err 
 		return nil
 	}
 	c.stream = stream
+	// A caller that does not read must not hold the answer, or its environment.
+	http.NewResponseController(a.ResponseWriter).SetWriteDeadline(time.Now().Add(c.version.Spec.Limit() + queueTime + 2*bodyTime))
 	if err := g.invoke(r.Context(), c); err != nil {
 		return err
 	}

@@ -114,6 +114,11 @@ func (v *visit) serve() (err error) {
 		c.rec.Caller = c.who.Principal
 		return err
 	}
+	if from := insider(v.r.Context()); from != nil {
+		if err := v.within(from); err != nil {
+			return err
+		}
+	}
 	if n := rt.Target.Pick(randomly()); n != 0 {
 		c.qualifier = strconv.Itoa(n)
 	} else {
@@ -138,6 +143,19 @@ func (v *visit) serve() (err error) {
 		return err
 	}
 	return v.respond()
+}
+
+// within makes the call one that code makes from its sandbox: like any other it
+// makes, its role has to grant it, and it counts as one more that led here.
+func (v *visit) within(from *inside) error {
+	c := v.c
+	c.rec.Source, c.rec.From = "function", ""
+	c.descend(v.g.running(from))
+	if c.granted = from.Note(useOf(function.UseFunction, c.rec.Function)); !c.granted {
+		c.rec.Caller = c.who.Principal
+		return refuse(function.Denied, 403, "AccessDeniedException", "%s may not invoke %s: its role does not grant that", c.who.Principal, c.rec.Function)
+	}
+	return nil
 }
 
 // load reads the body and makes it ready for whoever judges it.

@@ -47,6 +47,7 @@ func (v *visit) event() []byte {
 		for _, secret := range proofs {
 			r.Header.Del(secret)
 		}
+		unprove(r.URL)
 	}
 	r.Header.Set("X-Amzn-Trace-Id", v.c.trace.header(v.c.rec.ID))
 	r.Header.Set("X-Forwarded-For", address(v.r.RemoteAddr))

@@ -36,6 +36,9 @@ func (g *Gateway) token(a *answer, r *http.Request) error {
 	if r.Method != http.MethodPost {
 		return refuse("", http.StatusMethodNotAllowed, "MethodNotAllowedException", "tokens are asked for by POST")
 	}
+	if insider(r.Context()) != nil {
+		return fault.New(fault.Denied, "code in a sandbox is known by where it asks: it gets no tokens of others")
+	}
 	g.bound(a, r, maxTokenBody)
 	who, err := iam.Caller{}, error(nil)
 	user, password, basic := r.BasicAuth()

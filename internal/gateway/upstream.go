@@ -60,6 +60,9 @@ func (v *visit) forward() error {
 			p.Out.URL.RawPath = ""
 			p.SetXForwarded()
 			v.introduce(p.Out.Header)
+			if v.c.who.Method != iam.ByNothing {
+				unprove(p.Out.URL)
+			}
 		},
 		ModifyResponse: func(r *http.Response) error {
 			for name := range v.match.Route.CORS.Answer(v.r.Header.Get("Origin")) {
@@ -92,12 +95,31 @@ func (v *visit) forward() error {
 	return refuse(function.Crashed, http.StatusBadGateway, "Unhandled", "the function behind route %s cannot be reached; request %s", v.match.Route.ID, c.rec.ID)
 }
 
+// unprove takes the signature of a presigned request out of its address, with
+// which whoever sees it could send it again.
+func unprove(u *url.URL) {
+	if !strings.Contains(u.RawQuery, "X-Amz-Signature=") {
+		return
+	}
+	q := u.Query()
+	q.Del("X-Amz-Signature")
+	q.Del("X-Amz-Security-Token")
+	u.RawQuery = q.Encode()
+}
+
 // introduce tells an upstream who calls. What callers send under these names
-// is not passed on.
+// is not passed on, nor under what CGI and its heirs take for the same name.
 func (v *visit) introduce(h http.Header) {
 	for _, name := range []string{"Authorization", "X-Api-Key", "X-Amz-Security-Token", "X-Amz-Date", "X-Amz-Content-Sha256"} {
 		if v.c.who.Method != iam.ByNothing {
 			h.Del(name)
+		}
+	}
+	for name := range h {
+		switch http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-")) {
+		case name:
+		case "X-Redoubt-Caller", requestID, "X-Amzn-Trace-Id", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto":
+			delete(h, name)
 		}
 	}
 	h.Set("X-Redoubt-Caller", v.c.who.Principal)

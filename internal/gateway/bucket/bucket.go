@@ -225,6 +225,12 @@ func (s *Store) shelf(name string) (*shelf, error) {
 	return nil, errNoBucket
 }
 
+// Has says whether there is a bucket of that name.
+func (s *Store) Has(name string) bool {
+	_, err := s.find(name)
+	return err == nil
+}
+
 func (s *Store) find(name string) (*shelf, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
