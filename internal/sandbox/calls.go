@@ -47,6 +47,10 @@ func checks() map[uint32]check {
 		// Memory that can be executed as a file would pass every path rule.
 		unix.SYS_MEMFD_CREATE: {rules: []rule{when(allow, under(1, memfdNoExec, memfdNoExec))}, other: denied},
 		unix.SYS_MKNODAT:      nodes(2),
+		// Data along with the connecting: the rules for TCP ports do not see it.
+		unix.SYS_SENDTO:   unlessFast(3),
+		unix.SYS_SENDMSG:  unlessFast(2),
+		unix.SYS_SENDMMSG: unlessFast(3),
 	}
 	maps.Copy(m, archChecks())
 	return m
@@ -85,6 +89,11 @@ func sockets() check {
 		when(allow, is(0, unix.AF_NETLINK), is(2, unix.NETLINK_ROUTE)),
 	)
 	return check{rules: rules, other: refuse(unix.EAFNOSUPPORT)}
+}
+
+// unlessFast refuses TCP Fast Open, whose flag stands in argument flags.
+func unlessFast(flags int) check {
+	return check{rules: []rule{when(refuse(unix.EOPNOTSUPP), under(flags, unix.MSG_FASTOPEN, unix.MSG_FASTOPEN))}, other: allow}
 }
 
 func prctls() check {
@@ -167,8 +176,8 @@ var calls = []uint32{
 	unix.SYS_SETUID, unix.SYS_SETGID, unix.SYS_SETREUID, unix.SYS_SETREGID, unix.SYS_SETRESUID, unix.SYS_SETRESGID,
 	unix.SYS_SETFSUID, unix.SYS_SETFSGID, unix.SYS_SETGROUPS, unix.SYS_CAPGET, unix.SYS_CAPSET,
 	// network
-	unix.SYS_CONNECT, unix.SYS_BIND, unix.SYS_LISTEN, unix.SYS_ACCEPT, unix.SYS_ACCEPT4, unix.SYS_SENDTO, unix.SYS_RECVFROM,
-	unix.SYS_SENDMSG, unix.SYS_RECVMSG, unix.SYS_SENDMMSG, unix.SYS_RECVMMSG, unix.SYS_SHUTDOWN, unix.SYS_GETSOCKNAME,
+	unix.SYS_CONNECT, unix.SYS_BIND, unix.SYS_LISTEN, unix.SYS_ACCEPT, unix.SYS_ACCEPT4, unix.SYS_RECVFROM,
+	unix.SYS_RECVMSG, unix.SYS_RECVMMSG, unix.SYS_SHUTDOWN, unix.SYS_GETSOCKNAME,
 	unix.SYS_GETPEERNAME, unix.SYS_SETSOCKOPT, unix.SYS_GETSOCKOPT,
 	// the machine, and talk inside the sandbox
 	unix.SYS_UNAME, unix.SYS_SYSINFO, unix.SYS_GETRANDOM,

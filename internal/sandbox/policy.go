@@ -14,6 +14,7 @@ var masks = []string{
 	"/proc/kcore", "/proc/keys", "/proc/key-users", "/proc/kallsyms", "/proc/kmsg", "/proc/sysrq-trigger", "/proc/timer_list",
 	"/proc/cmdline", "/proc/config.gz", "/proc/modules", "/proc/kpageflags", "/proc/kpagecount", "/proc/kpagecgroup",
 	"/proc/iomem", "/proc/ioports", "/proc/interrupts", "/proc/partitions", "/proc/diskstats", "/proc/locks", "/proc/slabinfo",
+	"/proc/buddyinfo", "/proc/zoneinfo", "/proc/pagetypeinfo", "/proc/vmallocinfo", "/proc/softirqs",
 }
 
 // places are there in every sandbox, as on Lambda; a stem's are covered later.
