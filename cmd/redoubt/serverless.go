@@ -85,7 +85,7 @@ func openGateway(p *consoleParts, o gatewayOptions, authority *pki.Authority, me
 			g = nil
 		}
 	}()
-	if err := os.MkdirAll(g.dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(g.dir, "gateway"), 0o700); err != nil {
 		return g, fmt.Errorf("make directory of functions: %w", err)
 	}
 	if g.opts.secrets == "" {

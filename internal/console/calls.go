@@ -21,9 +21,12 @@ const keepUsage = 400 * 24 * time.Hour
 // invoke calls a function as the person who asks. Whether that person may is
 // decided where all calls are, by the access policies.
 func (c *Console) invoke(ctx context.Context, r *byNameWith[api.InvokeRequest]) (*out[api.Invoked], error) {
-	ref, err := function.Ref{Name: r.Name}.Qualify(r.Body.Qualifier)
-	if err != nil {
-		return nil, err
+	ref := function.Ref{Name: r.Name}
+	if r.Body.Qualifier != "" {
+		var err error
+		if ref, err = ref.Qualify(r.Body.Qualifier); err != nil {
+			return nil, err
+		}
 	}
 	payload := []byte(r.Body.Payload)
 	if len(payload) > 0 && !json.Valid(payload) {
