@@ -225,7 +225,7 @@ func TestPoolGrowsToItsLimitAndShrinksToNothing(t *testing.T) {
 	b := newBench(t, func(c *Config) {
 		c.Clock = func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
 	})
-	v := b.python("import time\ndef handler(e, c):\n    time.sleep(0.3)\n    return e\n", func(s *function.Spec) { s.Concurrency.Max, s.Concurrency.Idle = 3, 60 })
+	v := b.python("import time\ndef handler(e, c):\n    time.sleep(0.05)\n    return e\n", func(s *function.Spec) { s.Concurrency.Max, s.Concurrency.Idle = 3, 60 })
 	var wg sync.WaitGroup
 	for i := range 9 {
 		wg.Go(func() { want(t, b.invoke(v, fmt.Sprint(i)), function.Succeeded, fmt.Sprint(i)) })
