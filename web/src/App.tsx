@@ -23,6 +23,8 @@ const Functions = lazy(() => import('./pages/functions/Functions'));
 const Function = lazy(() => import('./pages/function/Function'));
 const Gateway = lazy(() => import('./pages/gateway/Gateway'));
 const GatewayRoute = lazy(() => import('./pages/gateway/Route'));
+const Callers = lazy(() => import('./pages/callers/Callers'));
+const AccessPolicy = lazy(() => import('./pages/callers/AccessPolicy'));
 const Nodes = lazy(() => import('./pages/nodes/Nodes'));
 const Access = lazy(() => import('./pages/access/Access'));
 const Audit = lazy(() => import('./pages/audit/Audit'));
@@ -52,6 +54,8 @@ export function App() {
               <Route path="functions/:name" element={<Function />} />
               <Route path="gateway" element={<Gateway />} />
               <Route path="gateway/:id" element={<GatewayRoute />} />
+              <Route path="callers" element={<Callers />} />
+              <Route path="callers/policies/:name" element={<AccessPolicy />} />
               <Route path="nodes" element={<Nodes />} />
               <Route path="access" element={<Access />} />
               <Route path="audit" element={<Audit />} />

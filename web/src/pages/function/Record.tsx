@@ -13,12 +13,12 @@ import { Time } from '../../parts/Time';
 import { duration } from '../../text/duration';
 import { escapeText } from '../../text/escape';
 import { bytes, count } from '../../text/number';
+import { policyOf } from '../../text/statement';
 import { deedText } from '../../text/use';
 import { LogText } from './LogText';
 
 /** One call: how it went, what it used, what was thought of that, what it printed. */
 export function Record({ of: i, lines }: { of: Invocation; lines?: LogLine[] | undefined }) {
-  const decided = i.decision?.split('/')[0];
   return (
     <div className="rd-stack">
       <p className="rd-row-labels"><OutcomeLabel of={i.outcome} /> <StartLabel of={i.start} /> {i.status ? <span>answered {i.status}</span> : null}</p>
@@ -32,7 +32,7 @@ export function Record({ of: i, lines }: { of: Invocation; lines?: LogLine[] | u
         ['Source', `${i.source}${i.async ? ', asynchronous' : ''}`],
         ['Route', i.route && <Raw text={i.route} />],
         ['Attempt', (i.attempt ?? 0) > 1 && `${i.attempt}`],
-        ['Decided by', i.decision && decided && <Link to={accessPolicyPath(decided)}><code className="rd-raw">{escapeText(i.decision)}</code></Link>],
+        ['Decided by', i.decision && <Link to={accessPolicyPath(policyOf(i.decision))}><code className="rd-raw">{escapeText(i.decision)}</code></Link>],
         ['Waited for a place', i.queued && duration(i.queued)],
         ['Start of the environment', i.init && duration(i.init)],
         ['In the handler', i.duration !== undefined && duration(i.duration)],
