@@ -48,6 +48,9 @@ func (h *Host) write(p *plan.Plan, s *Spec) {
 		}
 	}
 	p.Places = places
+	if len(s.Write) > 0 {
+		p.Rules.Write, p.Own = s.Write, s.Write
+	}
 }
 
 func limits(s *Spec) []plan.Limit {

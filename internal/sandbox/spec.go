@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"redoubt.dev/redoubt/internal/fault"
@@ -20,9 +21,12 @@ type Spec struct {
 	// Root is a directory of the host whose content takes the place of the
 	// host's own programs: an unpacked container image, for instance. What it
 	// has at /proc, /sys, /dev, /tmp and /run is left out.
-	Root     string
-	Mounts   []Mount
-	Tmp      int64   // bytes of the private /tmp, 64 MiB if 0
+	Root   string
+	Mounts []Mount
+	Tmp    int64 // bytes of the private /tmp, 64 MiB if 0
+	// Write are the directories below /tmp that it may write to; they are made
+	// for it. None named is all of /tmp.
+	Write    []string
 	Memory   int64   // bytes, 128 MiB if 0; what lies in /tmp does not count
 	CPU      float64 // cores, 1 if 0
 	Pids     int     // processes and threads, 256 if 0, never below 32
@@ -86,6 +90,7 @@ const (
 	maxMounts     = 64
 	maxPorts      = 64
 	maxExec       = 256
+	maxWrite      = 64
 	anything      = "*"
 )
 
@@ -105,7 +110,7 @@ func (s *Spec) complete() error {
 	case s.Tmp < 0 || s.Memory < 0 || s.CPU < 0 || s.FileSize < 0:
 		return fault.New(fault.Invalid, "sandbox %s: a limit is negative", s.ID)
 	}
-	for _, text := range append(append([]string{s.Dir}, s.Argv...), s.Env...) {
+	for _, text := range slices.Concat([]string{s.Dir}, s.Argv, s.Env, s.Write) {
 		if strings.ContainsRune(text, 0) {
 			return fault.New(fault.Invalid, "sandbox %s: an argument or variable holds a zero byte", s.ID)
 		}
@@ -113,6 +118,11 @@ func (s *Spec) complete() error {
 	for _, e := range s.Exec {
 		if e != anything && !path.IsAbs(e) {
 			return fault.New(fault.Invalid, "sandbox %s: program %q must be an absolute path", s.ID, e)
+		}
+	}
+	for _, d := range s.Write {
+		if !strings.HasPrefix(d, "/tmp/") || path.Clean(d) != d || len(s.Write) > maxWrite {
+			return fault.New(fault.Invalid, "sandbox %s: %q: name up to %d plain directories below /tmp to write to", s.ID, d, maxWrite)
 		}
 	}
 	for _, m := range s.Mounts {

@@ -134,7 +134,11 @@ func packets(name string) (*net.UnixConn, *os.File, error) {
 
 func (l *launch) mount() error {
 	s := l.s
-	tmp, err := scratch(s.spec.Tmp, s.host.id(s.slot, programID))
+	owner, mode := uint32(programID), "1777"
+	if len(s.spec.Write) > 0 { // it has directories of its own there instead
+		owner, mode = 0, "755"
+	}
+	tmp, err := scratch(s.spec.Tmp, s.host.id(s.slot, owner), mode)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func cloneTree(source string, attr uint64) (int, error) {
 }
 
 // scratch makes a detached tmpfs of a size, owned by uid and gid on the host.
-func scratch(size int64, id uint32) (int, error) {
+func scratch(size int64, id uint32, mode string) (int, error) {
 	fs, err := unix.Fsopen("tmpfs", unix.FSOPEN_CLOEXEC)
 	if err != nil {
 		return -1, fmt.Errorf("open tmpfs: %w", err)
@@ -50,7 +50,7 @@ func scratch(size int64, id uint32) (int, error) {
 	for _, o := range [][2]string{
 		{"source", "redoubt-sandbox"}, {"size", strconv.FormatInt(size, 10)},
 		{"nr_inodes", strconv.FormatInt(max(1024, size/4096), 10)},
-		{"mode", "1777"}, {"uid", owner}, {"gid", owner},
+		{"mode", mode}, {"uid", owner}, {"gid", owner},
 	} {
 		if err := unix.FsconfigSetString(fs, o[0], o[1]); err != nil {
 			return -1, fmt.Errorf("set %s of tmpfs: %w", o[0], err)

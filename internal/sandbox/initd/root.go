@@ -38,6 +38,11 @@ func build(p *plan.Plan) error {
 			return wrap("mount "+target, err)
 		}
 	}
+	for _, dir := range p.Own {
+		if err := give(next+dir, int(p.ID)); err != nil {
+			return wrap("make "+dir, err)
+		}
+	}
 	for _, c := range p.Covers {
 		if err := unix.Mount(path.Join(p.Base, c.From), next+c.To, "", unix.MS_BIND, ""); err != nil {
 			return wrap("cover "+c.To, err)
@@ -140,6 +145,14 @@ func mkdir(dir string) error {
 		return nil
 	}
 	return err
+}
+
+// give makes a directory that is the program's.
+func give(dir string, id int) error {
+	if err := mkdir(dir); err != nil {
+		return err
+	}
+	return unix.Chown(dir, id, id)
 }
 
 // enter makes next the root and lets go of the one that held the host's /proc.

@@ -28,6 +28,7 @@ type Plan struct {
 	Mounts []string // targets of the detached mounts, in the order of their files; a trailing slash means a directory
 	Covers []Pair   // pieces of Base bound last, over files that are there
 	Places []string // directories that stay empty, for mounts that come later
+	Own    []string // directories made for the program, which owns them
 	Masks  []string // files hidden behind the null device
 	Limits []Limit
 	Rules  Rules
@@ -77,6 +78,7 @@ func (p *Plan) walk(w *wire) {
 	w.texts(&p.Mounts)
 	w.pairs(&p.Covers)
 	w.texts(&p.Places)
+	w.texts(&p.Own)
 	w.texts(&p.Masks)
 	list(w, &p.Limits, func(l *Limit) { w.number(&l.Resource); w.number(&l.Value) })
 	w.number(&p.Rules.ABI)

@@ -11,7 +11,7 @@ func sample() *Plan {
 	return &Plan{
 		Argv: []string{"/usr/bin/python3", "-c", ""}, Env: []string{"A=1"}, Dir: "/var/task", Hostname: "sandbox", ID: 993,
 		Base: "/base", Links: []Pair{{"usr/bin", "/bin"}}, Binds: []Pair{{"usr", "/usr"}}, Mounts: []string{"/tmp/"},
-		Covers: []Pair{{"etc/hosts", "/etc/hosts"}}, Places: []string{"/opt"},
+		Covers: []Pair{{"etc/hosts", "/etc/hosts"}}, Places: []string{"/opt"}, Own: []string{"/tmp/a"},
 		Masks: []string{"/proc/keys"}, Limits: []Limit{{7, 1024}},
 		Rules:  Rules{ABI: 7, Write: []string{"/tmp"}, Devices: []string{"/dev/null"}, Exec: []string{"/usr/bin/python3"}, Net: true, Ports: []uint64{9001, 443}},
 		Filter: []byte{1, 2, 3, 0}, Notify: true,
