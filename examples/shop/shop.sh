@@ -1,10 +1,10 @@
 # What up.sh, attack.sh and down.sh share.
 redoubt=${REDOUBT:-redoubt}
 cacert=${REDOUBT_CACERT:-/var/lib/redoubt/ca.crt}
-gateway=${REDOUBT_GATEWAY:-https://127.0.0.1:8444}
+gateway=${REDOUBT_GATEWAY:-https://127.0.0.1:8445}
 mqtt=${REDOUBT_MQTT:-127.0.0.1:8883}
 site=${SHOP:-http://127.0.0.1:8090}
-state=${SHOP_STATE:-.state} # keys and what was compiled
+state=${SHOP_STATE:-.state} # keys, and the web site's program
 name=${SHOP_NAME:-shop-web} # of the container
 
 # within SECONDS COMMAND… repeats a command until it works.
@@ -17,16 +17,17 @@ within() {
   done
 }
 
-# deploy NAME FOLDER deploys code as functions/NAME/function.yaml says.
-deploy() {
-  "$redoubt" function deploy "$1" --file "functions/$1/function.yaml" "$2" | sed 's/^/      /'
-}
+# deploy FOLDER deploys what the folder's function.yaml describes.
+deploy() { "$redoubt" function deploy "$1" | sed 's/^/      /'; }
 
-# key WHO makes the role WHO and a key for it in $state/WHO.key, once.
+# token WHO changes the key in $state/WHO.key for a token.
+token() { curl -sSf --max-time 20 --cacert "$cacert" -X POST -H "X-Api-Key: $(< "$state/$1.key")" "$gateway/token"; }
+
+# key WHO makes the role WHO and a key for it, if there is none that works.
 key() {
-  [[ -s $state/$1.key ]] && return
-  "$redoubt" principal create "role/$1" > /dev/null
-  (umask 077; "$redoubt" key create --principal "role/$1" --name shop > "$state/$1.key")
+  if [[ -s $state/$1.key ]] && token "$1" > /dev/null 2>&1; then return; fi
+  "$redoubt" principal put "role/$1" > /dev/null
+  (umask 077; "$redoubt" principal key create shop --for "role/$1" 2> /dev/null > "$state/$1.key")
 }
 
 # keeper CURL-ARGUMENTS… asks the gateway as the keeper of the shop.

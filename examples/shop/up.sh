@@ -12,20 +12,19 @@ mkdir -p "$state"
 chmod 700 "$state"
 
 echo '== functions'
-rm -rf "$state/invoice" "$state/receipt"
-mkdir "$state/invoice" "$state/receipt"
-javac -d "$state/invoice" functions/invoice/Invoice.java
-for name in prices orders sensor; do deploy "$name" "functions/$name"; done
-deploy invoice "$state/invoice"
-if command -v mcs mono > /dev/null; then
-  mcs -target:library "-out:$state/receipt/Receipt.dll" functions/receipt/Receipt.cs
-  deploy receipt "$state/receipt"
+mkdir -p functions/invoice/build functions/receipt/build
+javac -d functions/invoice/build functions/invoice/Invoice.java
+for name in prices invoice orders sensor; do deploy "functions/$name"; done
+if command -v mcs > /dev/null && command -v mono > /dev/null; then
+  mcs -target:library -out:functions/receipt/build/Receipt.dll functions/receipt/Receipt.cs
+  deploy functions/receipt
 else
   echo '      the function receipt is left out: it is written in C#, and there is no mcs or no mono here (apt-get install mono-mcs)'
 fi
 
 echo '== who may do what'
-"$redoubt" apply -f routes.yaml -f access.yaml | sed 's/^/      /'
+"$redoubt" route apply routes.yaml | sed 's/^/      /'
+"$redoubt" access apply access.yaml | sed 's/^/      /'
 for who in shop-web shop-thermometer shop-keeper; do key "$who"; done
 
 echo '== buckets'
