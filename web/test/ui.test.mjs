@@ -6,6 +6,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { assertAccessible, env, login, missing, openPage, overflow, startBrowser, visit } from './browser.mjs';
+import { functionTests } from './functions.mjs';
 import { synthetic } from './synthetic.mjs';
 
 const pages = {
@@ -406,3 +407,5 @@ test('D5 hostile names are shown, not obeyed', { skip: missing }, async () => {
   assert.deepEqual(faults, []);
   await context.close();
 });
+
+functionTests(() => browser);

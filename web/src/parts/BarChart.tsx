@@ -12,7 +12,7 @@ interface Props {
   bad?: string;
 }
 
-const width = 480;
+const width = 320;
 
 /** Columns over time with what was bad of each in another colour and, so that colour is not all, hatched. */
 export function BarChart({ samples, label, says, height = 90, bad }: Props) {

@@ -12,5 +12,5 @@ export function SortTh({ filters, by, children, first = 'asc' }: { filters: Filt
     sortBy: name === by ? { index: 0, direction: down ? 'desc' : 'asc' } : {},
     onSort: () => filters.set('sort', name === by ? (down ? by : `-${by}`) : first === 'desc' ? `-${by}` : by),
   };
-  return <Th sort={sort}>{children}</Th>;
+  return <Th sort={sort} modifier="nowrap">{children}</Th>;
 }

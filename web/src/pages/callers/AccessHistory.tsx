@@ -20,8 +20,8 @@ export function AccessHistory({ name, take }: { name: string; take: ((cedar: str
               <li key={r.revision} className="rd-row">
                 <span className="rd-actions">
                   <span>revision {r.revision}, <Time at={r.updated} />{r.by && ` by ${escapeText(r.by)}`}</span>
-                  <Button variant="link" isInline aria-expanded={open === r.revision} onClick={() => setOpen(open === r.revision ? undefined : r.revision)} aria-label={`Changes of revision ${r.revision}`}>{open === r.revision ? 'Hide changes' : 'Show changes'}</Button>
-                  {take && i > 0 && <Button variant="link" isInline onClick={() => take(r.cedar)} aria-label={`Take revision ${r.revision} into the editor`}>Take into the editor</Button>}
+                  <Button variant="link" isInline aria-expanded={open === r.revision} onClick={() => setOpen(open === r.revision ? undefined : r.revision)} aria-label={`${open === r.revision ? 'Hide' : 'Show'} changes of revision ${r.revision}`}>{open === r.revision ? 'Hide changes' : 'Show changes'}</Button>
+                  {take && i > 0 && <Button variant="link" isInline onClick={() => take(r.cedar)} aria-label={`Take into the editor: revision ${r.revision}`}>Take into the editor</Button>}
                 </span>
                 {open === r.revision && <Diff before={items[i + 1]?.cedar} after={r.cedar} none="The text is the same as before." />}
               </li>

@@ -54,17 +54,17 @@ export function Invocations({ name }: { name: string }) {
 function Rows({ items, open, choose }: { items: Invocation[]; open: (id: string) => void; choose: (caller: string) => void }) {
   return (
     <Table aria-label="Invocations" variant="compact" gridBreakPoint="grid-lg">
-      <Thead><Tr><Th>Time</Th><Th>Outcome</Th><Th>Caller</Th><Th>Source</Th><Th>Version</Th><Th>Duration</Th><Th>Start</Th><Th>Memory</Th></Tr></Thead>
+      <Thead><Tr><Th>Time</Th><Th>Outcome</Th><Th width={15}>Caller</Th><Th width={15}>Source</Th><Th>Version</Th><Th>Duration</Th><Th>Start</Th><Th>Memory</Th></Tr></Thead>
       <Tbody>
         {items.map((i) => (
           <Tr key={i.id}>
-            <Td dataLabel="Time"><Button variant="link" isInline onClick={() => open(i.id)} aria-label={`Open invocation ${i.id}`}><Time at={i.time} /></Button></Td>
+            <Td dataLabel="Time"><Button variant="link" isInline onClick={() => open(i.id)} title={`Open invocation ${i.id}`}><Time at={i.time} /></Button></Td>
             <Td dataLabel="Outcome" modifier="breakWord">
               <OutcomeLabel of={i.outcome} /> {i.status ? <span className="rd-sub">{i.status}</span> : null}
               {list(i.verdicts).length > 0 && <div className="rd-sub"><ExclamationTriangleIcon className="rd-warn" /> {plural(list(i.verdicts).length, 'verdict')}</div>}
               {i.error && <div className="rd-sub">{shorten(escapeText(i.error), 90)}</div>}
             </Td>
-            <Td dataLabel="Caller" modifier="breakWord"><Button variant="link" isInline className="rd-caller" onClick={() => choose(i.caller)} aria-label={`Only calls by ${i.caller}`}>{shorten(escapeText(i.caller), 40)}</Button>{i.from && <div className="rd-sub">{i.from}</div>}</Td>
+            <Td dataLabel="Caller" modifier="breakWord"><Button variant="link" isInline className="rd-caller" onClick={() => choose(i.caller)} title={`Only calls by ${i.caller}`}>{shorten(escapeText(i.caller), 40)}</Button>{i.from && <div className="rd-sub">{i.from}</div>}</Td>
             <Td dataLabel="Source" modifier="breakWord">{i.source}{i.async && ', asynchronous'}{i.route && <div className="rd-sub">{shorten(escapeText(i.route), 48)}</div>}</Td>
             <Td dataLabel="Version">{i.version ?? '–'}{i.alias && i.alias !== 'live' && <span className="rd-sub"> {i.alias}</span>}</Td>
             <Td dataLabel="Duration">{i.duration === undefined ? '–' : duration(i.duration)}{i.init ? <div className="rd-sub">+ {duration(i.init)} start</div> : null}</Td>

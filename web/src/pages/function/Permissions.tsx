@@ -15,7 +15,7 @@ import { Time } from '../../parts/Time';
 import { escapeText } from '../../text/escape';
 import { plural } from '../../text/number';
 import { deedText, fieldTitle } from '../../text/use';
-import { roleText, unused } from './role';
+import { grantLines, roleText, unused } from './role';
 
 /** What the live version's role grants beside what was used of it, and the smallest role. */
 export function Permissions({ of: f }: { of: FnDetail }) {
@@ -56,7 +56,7 @@ function Proposal({ of: p, revision }: { of: Privileges; revision: number }) {
           <>
             <ul className="rd-bullets">{changes.map((c) => <li key={c}>{escapeText(c)}</li>)}</ul>
             <p className="rd-sub">It rests on this: {escapeText(proposal.why)}.</p>
-            <Diff before={roleText(p.role)} after={roleText(proposal.role)} none="The roles are the same." />
+            <Diff before={grantLines(p.role)} after={grantLines(proposal.role)} none="The roles are the same." />
           </>
         )}
         {doubts.length > 0 && (
@@ -70,7 +70,7 @@ function Proposal({ of: p, revision }: { of: Privileges; revision: number }) {
         <Ask title={`Adopt the smallest role for ${p.function}`} yes="Deploy with this role" change={adopt} arg={() => ({ version: p.version, revision })} close={() => setAsking(false)}>
           <div className="rd-stack">
             <p>The code of version {p.version} is deployed again as a new version with the role below, and live goes to it. Rolling back, under Versions, brings the old role back.</p>
-            <Diff before={roleText(p.role)} after={roleText(proposal.role)} none="The roles are the same." />
+            <Diff before={grantLines(p.role)} after={grantLines(proposal.role)} none="The roles are the same." />
           </div>
         </Ask>
       )}
@@ -109,7 +109,7 @@ function Line({ of: g }: { of: Grant }) {
           : used.length > 0 ? <>only {used.slice(0, 5).map((u) => <code key={u} className="rd-raw rd-peer">{escapeText(u)}</code>)}{used.length > 5 && ` and ${used.length - 5} more`}</>
             : <Label isCompact color="green" icon={<CheckCircleIcon />}>as granted</Label>}
       </Td>
-      <Td dataLabel="Last use">{unused(g) ? <span>not in {plural(g.days, 'day')}</span> : <><Time at={g.last} /> {g.days > 0 && <span className="rd-sub">{plural(g.days, 'day')}</span>}</>}</Td>
+      <Td dataLabel="Last use">{unused(g) ? <span>not in {plural(g.days, 'day')}</span> : <Time at={g.last} />}</Td>
     </Tr>
   );
 }

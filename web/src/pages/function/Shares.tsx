@@ -7,7 +7,7 @@ export function Shares({ of: weights, label }: { of: readonly Weight[]; label: s
     <div className="rd-shares" role="img" aria-label={`${label}: ${weights.map((w) => `version ${w.version} ${w.percent} %`).join(', ')}`}>
       {weights.map((w, i) => (
         <span key={w.version} className={`rd-share${i === 0 ? ' rd-share-first' : ''}`} style={{ flex: `${w.percent} 0 0` }} title={`version ${w.version}: ${w.percent} %`}>
-          {w.percent >= 12 && <>version {w.version}{weights.length > 1 && `: ${w.percent} %`}</>}
+          {w.percent >= 5 && <>{w.percent >= 20 && 'version '}{w.version}{weights.length > 1 && `: ${w.percent} %`}</>}
         </span>
       ))}
     </div>

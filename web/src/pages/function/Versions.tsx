@@ -46,7 +46,7 @@ function Aliases({ of: f }: { of: FnDetail }) {
               {may && (
                 <span className="rd-actions">
                   <Button variant="link" isInline onClick={() => setAsked({ what: 'edit', alias: a.name })} aria-label={`Change ${a.name}`}>Change…</Button>
-                  {a.previous.length > 0 && <Button variant="link" isInline onClick={() => setAsked({ what: 'rollback', alias: a.name })} aria-label={`Roll ${a.name} back`}>Roll back to {sharesText(a.previous)}…</Button>}
+                  {a.previous.length > 0 && <Button variant="link" isInline onClick={() => setAsked({ what: 'rollback', alias: a.name })} aria-label={`Roll back to ${sharesText(a.previous)}…: ${a.name}`}>Roll back to {sharesText(a.previous)}…</Button>}
                   {a.name !== 'live' && <Button variant="link" isInline isDanger onClick={() => setAsked({ what: 'delete', alias: a.name })} aria-label={`Delete ${a.name}`}>Delete…</Button>}
                 </span>
               )}
@@ -95,7 +95,7 @@ function Rows({ of: f }: { of: FnDetail }) {
                 {may && (
                   <Td>
                     <span className="rd-actions">
-                      {!aliases.some((a) => a.name === 'live' && a.weights.length === 1 && a.weights[0]?.version === v.number) && <Button variant="link" isInline onClick={() => setMoving(v.number)} aria-label={`Send calls of live to version ${v.number}`}>Send calls here…</Button>}
+                      {!aliases.some((a) => a.name === 'live' && a.weights.length === 1 && a.weights[0]?.version === v.number) && <Button variant="link" isInline onClick={() => setMoving(v.number)} aria-label={`Send calls here… to version ${v.number}`}>Send calls here…</Button>}
                       {behind.length === 0 && <Button variant="link" isInline isDanger onClick={() => setDeleting(v.number)} aria-label={`Delete version ${v.number}`}>Delete…</Button>}
                     </span>
                   </Td>
@@ -117,7 +117,7 @@ function Code({ of: v }: { of: FnVersion }) {
   return (
     <>
       {bytes(v.code.unpacked)} in {plural(v.code.files, 'file')}
-      <div className="rd-sub" title={v.code.digest}>{v.code.digest.replace(/^\w+:/, '').slice(0, 12)}</div>
+      <div className="rd-sub rd-narrow" title={v.code.digest}>{v.code.digest.replace(/^\w+:/, '').slice(0, 8)}</div>
     </>
   );
 }

@@ -1,9 +1,14 @@
 import { expect, test } from 'vitest';
-import { roleText, unused } from './role';
+import { grantLines, roleText, unused } from './role';
 
 test('a role reads the same whatever its order', () => {
   expect(roleText({})).toBe('role: {}\n');
   expect(roleText({ secrets: ['b', 'a'], egress: ['api.example.com:443'], aws: [] })).toBe('role:\n  egress:\n    - "api.example.com:443"\n  secrets:\n    - a\n    - b\n');
+});
+
+test('grants are compared line by line', () => {
+  expect(grantLines({ secrets: ['k'], egress: ['b:1', 'a:1'] })).toBe('egress: a:1\negress: b:1\nsecrets: k');
+  expect(grantLines({})).toBe('nothing');
 });
 
 test('a grant without a last use was never used', () => {

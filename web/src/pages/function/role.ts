@@ -11,5 +11,8 @@ export function roleText(role: FnRole): string {
   return yaml({ role: Object.fromEntries(filled.map((f) => [f, role[f]!.toSorted()])) });
 }
 
+/** One grant a line, each with what it is for, so that a comparison reads well. */
+export const grantLines = (role: FnRole): string => order.flatMap((f) => (role[f] ?? []).toSorted().map((g) => `${f}: ${g}`)).join('\n') || 'nothing';
+
 /** Whether nobody has ever used a grant. */
 export const unused = (g: Grant) => parseTime(g.last) === undefined;

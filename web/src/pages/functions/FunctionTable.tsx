@@ -14,7 +14,7 @@ import { SortTh } from '../../parts/Sorted';
 import { Time } from '../../parts/Time';
 import { escapeText } from '../../text/escape';
 import { groupBy } from '../../text/group';
-import { count, percent, plural } from '../../text/number';
+import { count, finePercent, percent, plural } from '../../text/number';
 import { parseTime } from '../../text/time';
 
 interface Props { functions: Fn[]; usage: UsageRow[]; until: string | undefined; filters: Filters }
@@ -56,11 +56,11 @@ function Row({ of: f, usage, until }: { of: Fn; usage: UsageRow[]; until: string
         <span className="rd-calls">{count(f.calls)} {f.calls > 0 && <Spark samples={samples} label={`${plural(f.calls, 'call')}, ${plural(f.errors, 'error')} in the last day`} />}</span>
       </Td>
       <Td dataLabel="Errors">
-        {f.errors > 0 ? <Link className="rd-wrong" to={`${functionPath(f.id)}?tab=invocations&outcome=failed`}>{count(f.errors)} <span className="rd-sub">{percent(f.errors / f.calls)}</span></Link> : '0'}
+        {f.errors > 0 ? <Link className="rd-wrong" to={`${functionPath(f.id)}?tab=invocations&outcome=failed`}>{count(f.errors)} <span className="rd-sub">{finePercent(f.errors / f.calls)}</span></Link> : '0'}
         {f.refused > 0 && <div className="rd-sub">{count(f.refused)} refused</div>}
       </Td>
       <Td dataLabel="Model">{f.model ? <span className="rd-narrow"><StateLabel of={f.model} /> {percent(f.coverage)}</span> : '–'}</Td>
-      <Td dataLabel="To look at"><Risks of={f} /></Td>
+      <Td dataLabel="To look at" className="rd-risk"><Risks of={f} /></Td>
       <Td dataLabel="Last run"><Time at={f.last} never="never" /></Td>
     </Tr>
   );
@@ -72,7 +72,7 @@ export function LiveVersions({ of: f }: { of: Pick<Fn, 'live' | 'newest'> }) {
   if (live.length === 0) return <span>none</span>;
   return (
     <>
-      {live.map((w) => <div key={w.version}>version {w.version}{live.length > 1 && <span className="rd-sub"> {w.percent} %</span>}</div>)}
+      {live.map((w) => <div key={w.version} className="rd-narrow">version {w.version}{live.length > 1 && <span className="rd-sub"> {w.percent} %</span>}</div>)}
       {!live.some((w) => w.version === f.newest) && <div className="rd-sub">newest is {f.newest}</div>}
     </>
   );

@@ -83,7 +83,7 @@ function Rows({ items }: { items: Route[] }) {
   return (
     <>
       <Table aria-label="Routes" variant="compact" gridBreakPoint="grid-lg">
-        <Thead><Tr><Th>Request</Th><Th>Goes to</Th><Th>Proof</Th><Th>Firewall</Th><Th>Limits</Th><Th>Made by</Th>{may && <Th screenReaderText="Actions" />}</Tr></Thead>
+        <Thead><Tr><Th width={25}>Request</Th><Th width={20}>Goes to</Th><Th>Proof</Th><Th>Firewall</Th><Th>Limits</Th><Th>Made by</Th>{may && <Th screenReaderText="Actions" />}</Tr></Thead>
         <Tbody>
           {items.map((r) => (
             <Tr key={r.id}>

@@ -17,7 +17,7 @@ export function FlowMap({ of, label, own }: Props) {
       <div className="rd-flow" tabIndex={0} role="group" aria-label={label}>
         <svg viewBox={`-2 0 ${f.width + 42} ${f.height}`} style={{ minWidth: f.width * 0.75, maxWidth: f.width + 42 }}>
           <defs>
-            <marker id="rd-flow-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0 L8 4 L0 8 Z" className="rd-flow-arrow" /></marker>
+            <marker id="rd-flow-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerUnits="userSpaceOnUse" markerWidth="10" markerHeight="10" orient="auto"><path d="M0 0 L8 4 L0 8 Z" className="rd-flow-arrow" /></marker>
           </defs>
           {f.heads.map((h) => <text key={h.title} x={h.x} y={15} className="rd-flow-head">{h.title}</text>)}
           {f.lines.map((l) => (
@@ -37,7 +37,7 @@ export function FlowMap({ of, label, own }: Props) {
       <div className="rd-legend">
         <span><b aria-hidden="true">──</b> used</span>
         <span><b aria-hidden="true">╌╌</b> granted by the role, not used</span>
-        <span><b aria-hidden="true" className="rd-bad">··✕··</b> refused</span>
+        <span><b aria-hidden="true">··✕··</b> refused</span>
         {f.hidden > 0 && <span>{plural(f.hidden, 'node')} with fewest calls not drawn</span>}
       </div>
     </div>
@@ -56,7 +56,7 @@ function Node({ of: n, own }: { of: FnMapNode; own: string | undefined }) {
       <text x={10} y={35} className="rd-flow-note">{note(n)}</text>
     </>
   );
-  if (n.kind === 'function' && n.name !== own) return <Link to={functionPath(n.name)} aria-label={saysNode(n)}>{body}</Link>;
+  if (n.kind === 'function' && n.name !== own) return <Link to={functionPath(n.name)}>{body}</Link>;
   return body;
 }
 
