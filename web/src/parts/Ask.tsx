@@ -18,14 +18,16 @@ interface Props<A> {
   arg: (reason: string) => A;
   close: () => void;
   done?: () => void;
+  /** Stays open when it is done: the caller shows what came of it. */
+  stay?: boolean;
 }
 
 /** Asks before a change, says what it does, stays open when it fails. */
-export function Ask<A>({ title, children, yes, danger, reason, ready = true, change, arg, close, done }: Props<A>) {
+export function Ask<A>({ title, children, yes, danger, reason, ready = true, change, arg, close, done, stay }: Props<A>) {
   const [why, setWhy] = useState('');
   const id = useId();
   const finish = () => {
-    close();
+    if (!stay) close();
     done?.();
   };
   return (

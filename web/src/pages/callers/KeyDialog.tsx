@@ -29,7 +29,7 @@ export function KeyDialog({ principal: own = '', close }: { principal?: string; 
     );
   }
   return (
-    <Ask title="Make a key" yes="Make it" change={make} ready={name.trim() !== '' && !wrong && days !== ''} arg={() => ({ kind, name: name.trim(), days: life, ...(principal && { principal }) })} close={() => { if (!make.data) close(); }}>
+    <Ask title="Make a key" yes="Make it" change={make} ready={name.trim() !== '' && !wrong && days !== ''} arg={() => ({ kind, name: name.trim(), days: life, ...(principal && { principal }) })} close={close} stay>
       <Form onSubmit={(e) => e.preventDefault()}>
         <FormGroup label="Kind" fieldId="key-kind">
           <FormSelect id="key-kind" value={kind} onChange={(_, v) => setKind(v as KeyRequest['kind'])}>

@@ -20,7 +20,7 @@ export function TokenDialog({ principal, close }: { principal: string; close: ()
     );
   }
   return (
-    <Ask title={`Make a token of ${principal}`} yes="Make it" change={make} ready={/^\d+[ms]$/.test(ttl)} arg={() => ({ id: principal, ttl, ...(audience.trim() && { audience: audience.trim() }), ...(once && { once: true }) })} close={() => { if (!make.data) close(); }}>
+    <Ask title={`Make a token of ${principal}`} yes="Make it" change={make} ready={/^\d+[ms]$/.test(ttl)} arg={() => ({ id: principal, ttl, ...(audience.trim() && { audience: audience.trim() }), ...(once && { once: true }) })} close={close} stay>
       <Form onSubmit={(e) => e.preventDefault()}>
         <p>Whoever holds it is {principal} until it ends.</p>
         <Field id="token-ttl" label="How long" value={ttl} set={setTtl} help="As 5m or 30s; 15m is the longest" complete="off" />

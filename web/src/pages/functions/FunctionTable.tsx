@@ -22,13 +22,12 @@ interface Props { functions: Fn[]; usage: UsageRow[]; until: string | undefined;
 export function FunctionTable({ functions, usage, until, filters }: Props) {
   const byName = groupBy(usage, (u) => u.function);
   return (
-    <Table aria-label="Functions" variant="compact" gridBreakPoint="grid-lg">
+    <Table aria-label="Functions" variant="compact" gridBreakPoint="grid-xl" className="rd-tight">
       <Thead>
         <Tr>
           <SortTh filters={filters} by="name">Function</SortTh>
           <Th>Live</Th>
-          <SortTh filters={filters} by="runtime">Runtime</SortTh>
-          <SortTh filters={filters} by="calls" first="desc">Calls, last day</SortTh>
+          <SortTh filters={filters} by="calls" first="desc">Calls a day</SortTh>
           <SortTh filters={filters} by="errors" first="desc">Errors</SortTh>
           <Th>Model</Th>
           <SortTh filters={filters} by="risks" first="desc">To look at</SortTh>
@@ -48,10 +47,10 @@ function Row({ of: f, usage, until }: { of: Fn; usage: UsageRow[]; until: string
     <Tr>
       <Td dataLabel="Function" modifier="breakWord">
         <Link to={functionPath(f.id)}>{f.id}</Link> {f.state === 'disabled' && <FnStateLabel of={f.state} reason={f.reason} />}
+        <div className="rd-sub">{f.runtime} {f.language}</div>
         {f.description && <div className="rd-sub">{escapeText(f.description)}</div>}
       </Td>
       <Td dataLabel="Live"><LiveVersions of={f} /></Td>
-      <Td dataLabel="Runtime">{f.runtime} {f.language}</Td>
       <Td dataLabel="Calls, last day">
         <span className="rd-calls">{count(f.calls)} {f.calls > 0 && <Spark samples={samples} label={`${plural(f.calls, 'call')}, ${plural(f.errors, 'error')} in the last day`} />}</span>
       </Td>
