@@ -26,7 +26,7 @@ export function FunctionTable({ functions, usage, until, filters }: Props) {
       <Thead>
         <Tr>
           <SortTh filters={filters} by="name">Function</SortTh>
-          <Th>Live</Th>
+          <Th>Version</Th>
           <SortTh filters={filters} by="calls" first="desc">Calls a day</SortTh>
           <SortTh filters={filters} by="errors" first="desc">Errors</SortTh>
           <Th>Model</Th>
@@ -50,7 +50,7 @@ function Row({ of: f, usage, until }: { of: Fn; usage: UsageRow[]; until: string
         <div className="rd-sub">{f.runtime} {f.language}</div>
         {f.description && <div className="rd-sub">{escapeText(f.description)}</div>}
       </Td>
-      <Td dataLabel="Live"><LiveVersions of={f} /></Td>
+      <Td dataLabel="Version"><LiveVersions of={f} /></Td>
       <Td dataLabel="Calls, last day">
         <span className="rd-calls">{count(f.calls)} {f.calls > 0 && <Spark samples={samples} label={`${plural(f.calls, 'call')}, ${plural(f.errors, 'error')} in the last day`} />}</span>
       </Td>
@@ -58,7 +58,7 @@ function Row({ of: f, usage, until }: { of: Fn; usage: UsageRow[]; until: string
         {f.errors > 0 ? <Link className="rd-wrong" to={`${functionPath(f.id)}?tab=invocations&outcome=failed`}>{count(f.errors)} <span className="rd-sub">{finePercent(f.errors / f.calls)}</span></Link> : '0'}
         {f.refused > 0 && <div className="rd-sub">{count(f.refused)} refused</div>}
       </Td>
-      <Td dataLabel="Model">{f.model ? <span className="rd-narrow"><StateLabel of={f.model} /> {percent(f.coverage)}</span> : '–'}</Td>
+      <Td dataLabel="Model">{f.model ? <span><StateLabel of={f.model} /> {percent(f.coverage)}</span> : '–'}</Td>
       <Td dataLabel="To look at" className="rd-risk"><Risks of={f} /></Td>
       <Td dataLabel="Last run"><Time at={f.last} never="never" /></Td>
     </Tr>
@@ -71,7 +71,7 @@ export function LiveVersions({ of: f }: { of: Pick<Fn, 'live' | 'newest'> }) {
   if (live.length === 0) return <span>none</span>;
   return (
     <>
-      {live.map((w) => <div key={w.version} className="rd-narrow">version {w.version}{live.length > 1 && <span className="rd-sub"> {w.percent} %</span>}</div>)}
+      {live.map((w) => <div key={w.version} className="rd-narrow">{w.version}{live.length > 1 && <span className="rd-sub"> {w.percent} %</span>}</div>)}
       {!live.some((w) => w.version === f.newest) && <div className="rd-sub">newest is {f.newest}</div>}
     </>
   );

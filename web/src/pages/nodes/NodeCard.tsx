@@ -11,7 +11,7 @@ import { bytes, count, finePercent } from '../../text/number';
 /** One node: healthy or not, what it stands on, what it misses, what it costs. */
 export function NodeCard({ of: n, forget }: { of: NodeStatus; forget?: ((n: NodeStatus) => void) | undefined }) {
   return (
-    <Panel title={escapeText(n.hostname || n.id)} actions={forget && <Button variant="link" isDanger onClick={() => forget(n)} aria-label={`Forget ${n.hostname || n.id}`}>Forget…</Button>}>
+    <Panel title={escapeText(n.id)} actions={forget && <Button variant="link" isDanger onClick={() => forget(n)} aria-label={`Forget ${n.id}`}>Forget…</Button>}>
       <div className="rd-stack">
         <p className="rd-row-labels">
           {n.connected ? <Label isCompact color="green" icon={<CheckCircleIcon />}>reporting</Label> : <Label isCompact color="red" icon={<DisconnectedIcon />}>silent</Label>}

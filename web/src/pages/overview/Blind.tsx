@@ -22,7 +22,7 @@ export function Blind({ of: o }: { of: Overview }) {
         {nodes.map((n) => (
           <li key={n.id}>
             {n.connected ? <CheckCircleIcon className="rd-good" /> : <DisconnectedIcon className="rd-bad" />}
-            <span>{escapeText(n.hostname || n.id)}: {n.connected ? 'reporting' : 'silent'}, last report <Time at={n.time} /></span>
+            <span>{escapeText(n.id)}: {n.connected ? 'reporting' : 'silent'}, last report <Time at={n.time} /></span>
           </li>
         ))}
       </ul>
