@@ -75,11 +75,11 @@ func runDefender(ctx context.Context, o defenderOptions, console, join string) e
 	if err != nil {
 		return err
 	}
-	host, err := os.Hostname()
-	if err != nil {
-		return fmt.Errorf("read host name: %w", err)
+	// A join token works once: it is not spent where the node could not run.
+	if _, err := workload.FindHierarchy(); err != nil {
+		return err
 	}
-	id, err := link.Join(ctx, link.JoinConfig{Dir: filepath.Join(o.process.state, "node"), Token: join, Address: address, Hostname: host, Version: version})
+	id, err := link.Join(ctx, link.JoinConfig{Dir: filepath.Join(o.process.state, "node"), Token: join, Address: address, Hostname: o.node, Version: version})
 	if err != nil {
 		return err
 	}

@@ -31,8 +31,9 @@ func join(in *redoubt.Incident, a *redoubt.Alert, ev *redoubt.Event, count int) 
 	in.Title = incidentTitle(in, a.Title)
 	for i := range in.Timeline {
 		m := &in.Timeline[i]
-		if m.Alert == a.ID && m.Effect == ev.Verdict.Effect {
-			m.Text = strings.TrimSuffix(m.Text, times("", m.Count))
+		text := strings.TrimSuffix(m.Text, times("", m.Count))
+		if m.Alert == a.ID && m.Effect == ev.Verdict.Effect && strings.HasSuffix(text, done(ev.Verdict)) {
+			m.Text = text
 			m.Count += count
 			m.Text = times(m.Text, m.Count)
 			return

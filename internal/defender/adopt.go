@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"redoubt.dev/redoubt/internal/fileid"
+	"redoubt.dev/redoubt/internal/guard"
+	"redoubt.dev/redoubt/internal/profile"
 	"redoubt.dev/redoubt/internal/redoubt"
 	"redoubt.dev/redoubt/internal/sensor"
 )
@@ -69,7 +71,7 @@ func (d *Defender) found(t *tenant, w *redoubt.Workload) *life {
 			Time: l.since, Node: d.cfg.Node, Kind: redoubt.EventExec, Workload: w.WorkloadRef, Count: 1,
 			Process: &running, Note: "was running before the defender",
 		}
-		d.decide(t, l, &ev)
+		d.decideFound(t, l, &ev)
 		if heldAtExec(pid) {
 			ev.Note = "was held when an earlier defender ended"
 			d.release(&ev, &sensor.Sighting{PID: pid, Held: true})
@@ -94,6 +96,39 @@ func (d *Defender) found(t *tenant, w *redoubt.Workload) *life {
 	d.guardFiles(t, l)
 	d.obey(l)
 	return l
+}
+
+// decideFound judges a process that was there before us. How it was started is
+// gone: daemons write over their arguments, fork workers that never exec'd, and
+// lose their parents. So a program that the profile holds is known, whatever it
+// shows; and nothing is learned from arguments that were written over.
+func (d *Defender) decideFound(t *tenant, l *life, ev *redoubt.Event) {
+	v := guard.Decide(ev, t.learner.Matcher(), t.state, d.policies, d.context(t, l, ev))
+	if !strings.HasPrefix(v.Rule, guard.RuleProfile) {
+		d.decide(t, l, ev)
+		return
+	}
+	e, held := t.learner.Matcher().Program(ev.Process)
+	switch {
+	case v.Rule == guard.RuleProfile && v.Effect == redoubt.EffectIgnore:
+		d.decide(t, l, ev)
+	case held && !ev.Process.Entered:
+		ev.Verdict = redoubt.Verdict{
+			Effect: redoubt.EffectIgnore, Rule: guard.RuleProfile, Entry: e.ID,
+			Reason: "the profile holds this program; how it was started before the defender is not known",
+		}
+	case t.state == profile.Learning && overwritten(ev.Process.Args):
+		v.Effect, v.Reason = redoubt.EffectIgnore, "it wrote over its arguments, so nothing is learned from them"
+		ev.Verdict = v
+	default:
+		d.decide(t, l, ev)
+	}
+}
+
+// overwritten says whether a command line is a title that a daemon gave itself,
+// such as "nginx: worker process": one string with blanks, where arguments were.
+func overwritten(args []string) bool {
+	return len(args) > 0 && strings.Contains(strings.TrimSpace(args[0]), " ")
 }
 
 // running identifies the program a process runs now.

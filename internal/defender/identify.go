@@ -128,7 +128,10 @@ func (d *Defender) event(s *sensor.Sighting, w *redoubt.Workload) (ev *redoubt.E
 		ev.Exit = &code
 	default:
 		ev.Process = d.processes.find(s.PID)
-		if ev.Process == nil {
+		switch {
+		case s.PID == 0: // an accept of a socket that listened before the sensor: nobody knows whose
+			ev.Process = &redoubt.Process{}
+		case ev.Process == nil:
 			ev.Process = &redoubt.Process{PID: s.PID, Path: s.Path, UID: s.UID}
 		}
 		d.peer(ev.Network)

@@ -61,6 +61,20 @@ func (m *Matcher) Match(ev *redoubt.Event) (*Entry, bool) {
 	return e, e != nil
 }
 
+// Program returns an entry for the program that p runs, with its content,
+// whoever started it and with whichever arguments.
+func (m *Matcher) Program(p *redoubt.Process) (*Entry, bool) {
+	if p == nil || p.File == nil || p.File.Digest == "" {
+		return nil, false
+	}
+	for e := range m.all {
+		if x := e.Exec; x != nil && x.Path == p.Path && (len(x.Digests) == 0 || slices.Contains(x.Digests, p.File.Digest)) {
+			return e, true
+		}
+	}
+	return nil, false
+}
+
 // Why says in one sentence why Match found nothing.
 func (m *Matcher) Why(ev *redoubt.Event) string {
 	if !Judges(ev.Kind) {

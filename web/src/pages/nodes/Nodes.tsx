@@ -34,7 +34,7 @@ export default function Nodes() {
       </PageSection>
       {adding && <AddNode close={() => setAdding(false)} />}
       {leaving && (
-        <Ask title={`Forget ${leaving.hostname || leaving.id}`} yes="Forget" danger change={forget} arg={() => leaving.id} close={() => setLeaving(undefined)}>
+        <Ask title={`Forget ${leaving.id}`} yes="Forget" danger change={forget} arg={() => leaving.id} close={() => setLeaving(undefined)}>
           <p>Its certificate is no longer accepted, so a defender that still runs there keeps protecting that machine with what it has but cannot report. What it reported stays. To come back it has to enrol with a new join command.</p>
         </Ask>
       )}
