@@ -27,7 +27,7 @@ func TestR6_RestartBesideAnEnforcedServerIsSilent(t *testing.T) {
 			b.kill()
 		}
 		b.start()
-		b.find(20*time.Second, "events", []string{"--workload", name, "--kind", "listen"}, func(o *object) bool { return strings.Contains(o.Raw, "before the defender") })
+		b.find(20*time.Second, "events", []string{"--workload", name, "--kind", "listen"}, func(o *object) bool { return strings.Contains(string(o.Raw), "before the defender") })
 		for range 5 {
 			if err := served(addr); err != nil {
 				t.Fatal(err)
