@@ -19,6 +19,7 @@ func TestR6_RestartBesideAnEnforcedServerIsSilent(t *testing.T) {
 	waitServed(t, addr)
 	b.find(10*time.Second, "events", []string{"--workload", name, "--kind", "listen"}, func(o *object) bool { return true })
 	time.Sleep(2 * time.Second) // growth is told once a second
+	b.must("profile", "observe", workload)
 	b.must("profile", "enforce", workload)
 	for round := range 2 {
 		if round == 0 {
