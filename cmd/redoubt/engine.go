@@ -35,6 +35,7 @@ type engine struct {
 	store     *store.Store
 	secrets   string
 	internal  func() *gateway.Gateway
+	also      func() // what else is worth having ready once there is a function
 
 	mu      sync.Mutex
 	host    *sandbox.Host
@@ -102,6 +103,7 @@ func (e *engine) start() error {
 // warm starts the runner in the background.
 func (e *engine) warm() {
 	e.warming.start(func() {
+		e.also()
 		if _, err := e.open(); err == nil {
 			for _, g := range e.Gaps() {
 				e.log.Warn("functions are less confined on this machine", "gap", g)
@@ -218,9 +220,13 @@ type firewall struct {
 	err     error
 }
 
+func (f *firewall) ready() {
+	f.compile.Do(func() { f.engine, f.err = coraza.New(coraza.Config{}) })
+}
+
 // Inspect implements waf.Engine.
 func (f *firewall) Inspect(ctx context.Context, r *waf.Request) (*waf.Verdict, error) {
-	f.compile.Do(func() { f.engine, f.err = coraza.New(coraza.Config{}) })
+	f.ready()
 	if f.err != nil {
 		return nil, f.err
 	}

@@ -68,6 +68,7 @@ type gatewayParts struct {
 	models   *model.Book
 	registry *function.Registry
 	engine   *engine
+	firewall firewall
 	gateway  *gateway.Gateway
 	cert     *pki.ServerCert
 	front    net.Listener // nil where nobody calls from outside
@@ -105,10 +106,10 @@ func openGateway(p *consoleParts, o gatewayOptions, authority *pki.Authority, me
 	if err != nil {
 		return g, err
 	}
-	g.engine = &engine{dir: g.dir, log: g.log, bundles: g.bundles, authority: ca, models: g.models, store: g.store, secrets: g.opts.secrets, internal: func() *gateway.Gateway { return g.gateway }}
+	g.engine = &engine{dir: g.dir, log: g.log, bundles: g.bundles, authority: ca, models: g.models, store: g.store, secrets: g.opts.secrets, internal: func() *gateway.Gateway { return g.gateway }, also: g.firewall.ready}
 	g.gateway, err = gateway.New(ctx, gateway.Config{
 		Functions: g.registry, Invoker: g.engine, IAM: g.iam, Access: g.access, Records: g.store, Queues: g.store.Queues(), Routes: g.store,
-		Firewall: &firewall{}, Model: g.models, Dir: filepath.Join(g.dir, "gateway"), Counts: g.store.Quotas(), Metrics: metrics, Log: g.log,
+		Firewall: &g.firewall, Model: g.models, Dir: filepath.Join(g.dir, "gateway"), Counts: g.store.Quotas(), Metrics: metrics, Log: g.log,
 	})
 	if err != nil {
 		return g, err

@@ -15,6 +15,7 @@ import (
 
 	"redoubt.dev/redoubt/internal/api"
 	"redoubt.dev/redoubt/internal/fault"
+	"redoubt.dev/redoubt/internal/sandbox"
 )
 
 func newUninstallCommand() *cobra.Command {
@@ -24,14 +25,16 @@ func newUninstallCommand() *cobra.Command {
 		Use:   "uninstall",
 		Short: "Remove what Redoubt left on this machine",
 		Long: `Uninstall removes the state directory: record, keys, certificates, policies, profiles and events
-not delivered yet. There is no way back.
+not delivered yet, functions with their code and buckets. There is no way back.
 
-Nothing else needs removing. Kernel programs, rules and the file gate end with the process that
-loaded them, which releases isolated containers; Redoubt makes no cgroup, pins nothing under
-/sys/fs/bpf and writes no firewall rule. No container is stopped, restarted or signalled.
+Control groups and processes of functions that a killed redoubt left are ended and removed. Nothing
+else needs removing. Kernel programs, rules and the file gate end with the process that loaded them,
+which releases isolated containers; Redoubt pins nothing under /sys/fs/bpf and writes no firewall
+rule. No container is stopped, restarted or signalled.
 
 It refuses while a redoubt uses the directory: stop that one first. Of a directory that also holds
-other files, only Redoubt's own are removed. The login file of redoubt login stays, unless --all.`,
+other files, only Redoubt's own are removed, and the files in functions/secrets, which people put there, stay.
+The login file of redoubt login stays, unless --all.`,
 		Example: `  redoubt uninstall
   redoubt uninstall --state ./state --token-file ./token
   redoubt uninstall --all        # the login file too`,
@@ -59,7 +62,7 @@ other files, only Redoubt's own are removed. The login file of redoubt login sta
 
 // ours are the names of what redoubt makes in a state directory.
 var ours = []string{
-	"redoubt.db*", "ca.crt", "ca.key", "api.crt", "api.key", "link.crt", "link.key", ".new-*",
+	"redoubt.db*", "ca.crt", "ca.key", "api.crt", "api.key", "link.crt", "link.key", "gateway.crt", "gateway.key", ".new-*",
 	"desired.json", "desired.json.new", "console",
 	"spool/*.seg", "spool/acked", "spool/lock", "spool",
 	"node/node.pem", "node/console-ca.crt", "node/.new-*", "node",
@@ -86,6 +89,7 @@ func (u *uninstall) state(dir, tokenFile string) error {
 	if tokenFile != "" {
 		u.remove(tokenFile)
 	}
+	u.functions(filepath.Join(dir, "functions"))
 	for _, pattern := range ours {
 		names, err := filepath.Glob(filepath.Join(quoteGlob(dir), pattern))
 		if err != nil {
@@ -111,6 +115,41 @@ func (u *uninstall) state(dir, tokenFile string) error {
 		fmt.Fprintf(u.out, "left alone in %s, not Redoubt's: %s\n", plain(dir), strings.Join(names, ", "))
 	}
 	return nil
+}
+
+// functions removes what functions left: first what a killed redoubt could not
+// end, then the files.
+func (u *uninstall) functions(dir string) {
+	boxes := filepath.Join(dir, "sandbox")
+	if _, err := os.Stat(boxes); err == nil {
+		if init, err := sandbox.Init(); err == nil {
+			host, err := sandbox.Open(sandbox.Config{Dir: boxes, Init: init})
+			if err == nil {
+				err = host.Close()
+			}
+			if err != nil && !fault.Is(err, fault.Unsupported) {
+				u.errs = append(u.errs, err)
+			}
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return // there were none
+	}
+	for _, e := range entries {
+		if e.Name() == "secrets" {
+			u.remove(filepath.Join(dir, "secrets")) // only where it is empty
+			continue
+		}
+		name := filepath.Join(dir, e.Name())
+		if err := os.RemoveAll(name); err != nil {
+			u.errs = append(u.errs, err)
+			continue
+		}
+		u.removed++
+		fmt.Fprintf(u.out, "removed %s\n", plain(name))
+	}
+	u.remove(dir)
 }
 
 // claim takes the lock that a running redoubt would hold; nil where there is

@@ -105,7 +105,7 @@ type FunctionStateRequest struct {
 // InvokeRequest calls a function as the person who asks: principal user/NAME.
 // Access policies decide as they do for everybody.
 type InvokeRequest struct {
-	Payload   string `json:"payload,omitempty" maxLength:"6291456" doc:"The event, JSON; null where empty"`
+	Payload   string `json:"payload,omitempty" maxLength:"6291456" doc:"The event, JSON; {} where empty"`
 	Qualifier string `json:"qualifier,omitempty" maxLength:"64" doc:"Version or alias; live where empty"`
 	Async     bool   `json:"async,omitempty" doc:"Do not wait: the call is queued and tried again if it fails"`
 }

@@ -29,7 +29,10 @@ func (c *Console) invoke(ctx context.Context, r *byNameWith[api.InvokeRequest]) 
 		}
 	}
 	payload := []byte(r.Body.Payload)
-	if len(payload) > 0 && !json.Valid(payload) {
+	if len(payload) == 0 {
+		payload = []byte("{}") // as Lambda gives code that is called without an event
+	}
+	if !json.Valid(payload) {
 		return nil, fault.New(fault.Invalid, `payload: it is not JSON; a text is JSON in quotes`)
 	}
 	info := requestOf(ctx)

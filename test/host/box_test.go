@@ -137,6 +137,9 @@ var address = regexp.MustCompile(`https://[0-9.:\[\]a-z]+`)
 func (b *box) start() {
 	b.t.Helper()
 	args := append([]string{b.role, "--state", b.state, "--listen", "127.0.0.1:0", "--link-listen", "127.0.0.1:0", "--token-file", filepath.Join(b.state, "token")}, b.args...)
+	if b.role == "up" {
+		args = append(args, "--gateway-listen", "127.0.0.1:0")
+	}
 	b.cmd = exec.Command(build(b.t), args...)
 	b.log = &lockedBuffer{}
 	out, err := b.cmd.StdoutPipe()

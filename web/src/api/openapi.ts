@@ -2245,7 +2245,7 @@ export interface components {
         InvokeRequest: {
             /** @description Do not wait: the call is queued and tried again if it fails */
             async?: boolean;
-            /** @description The event, JSON; null where empty */
+            /** @description The event, JSON; {} where empty */
             payload?: string;
             /** @description Version or alias; live where empty */
             qualifier?: string;
