@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"embed"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -31,6 +32,8 @@ type Client struct {
 	Argv   []string
 	Env    []string // besides Environ's
 	Mounts []Mount
+
+	sizes bool // by the memory of the machine, unless it is told otherwise
 }
 
 // Mount is something of this machine that a runtime needs, read-only.
@@ -62,8 +65,9 @@ var runtimes = map[string]struct {
 	"python": {"python3", "python3", []string{"/var/runtime/python/bootstrap.py"},
 		regexp.MustCompile(`^.+\.[^./]+$`), "app.handler"},
 	// One small heap and the quick compiler: most functions end before the
-	// slow one pays. The opens let a stem set its environment variables.
-	"java": {"java", "default-jre-headless", []string{"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-XX:-UsePerfData",
+	// slow one pays. The opens let a stem set its environment variables; the
+	// directory is where its code will be, which it cannot change to later.
+	"java": {"java", "default-jre-headless", []string{"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-XX:-UsePerfData", "-Duser.dir=/var/task",
 		"--add-opens=java.base/java.util=ALL-UNNAMED", "--add-opens=java.base/java.lang=ALL-UNNAMED",
 		"-cp", "/var/runtime/java/runtime.jar", "redoubt.Main"},
 		regexp.MustCompile(`^[\p{L}_$][\p{L}\p{N}_$.]*(::[\p{L}_$][\p{L}\p{N}_$]*)?$`), "com.example.Orders::handle"},
@@ -92,7 +96,23 @@ func Find(runtime, handler, dir string) (Client, error) {
 	if err != nil {
 		return Client{}, err
 	}
-	return Client{Argv: append([]string{program}, r.args...), Mounts: mounts}, nil
+	return Client{Argv: append([]string{program}, r.args...), Mounts: mounts, sizes: runtime == "java"}, nil
+}
+
+// heapPercent is what a Java heap may take of a function's memory. The rest is
+// for classes, compiled code and threads, some 50 MiB of which are there before
+// the first class of the function's.
+const heapPercent = 60
+
+// Bound makes a runtime keep its heap within memory MiB where it would go by
+// what the machine has; others change nothing. Options a person gives in
+// JAVA_TOOL_OPTIONS still come first.
+func (c Client) Bound(memory int) Client {
+	if c.sizes && memory > 0 {
+		c.Argv = slices.Insert(slices.Clone(c.Argv), 1, fmt.Sprintf("-XX:MaxRAM=%dm", memory),
+			fmt.Sprintf("-XX:MaxRAMPercentage=%d", heapPercent), fmt.Sprintf("-XX:MinRAMPercentage=%d", heapPercent))
+	}
+	return c
 }
 
 // Wrap makes a client start by way of a wrapper program, which gets the

@@ -9,7 +9,7 @@ import (
 
 // EnvConfig is what a function version's environment is made of.
 type EnvConfig struct {
-	Runtime   string // nodejs, python, java, dotnet or provided
+	Runtime   string // nodejs, python, java, dotnet, provided or image
 	Handler   string
 	Function  string
 	Version   string
@@ -23,6 +23,7 @@ type EnvConfig struct {
 	// AccessKey, SecretKey and SessionToken are temporary credentials; left out
 	// where empty.
 	AccessKey, SecretKey, SessionToken string
+	Image                              []string          // NAME=VALUE of a container image; the owner's go before
 	User                               map[string]string // what the owner of the function set
 }
 
@@ -40,15 +41,19 @@ func Environ(c EnvConfig) []string {
 		"LD_LIBRARY_PATH": "/var/task:/var/task/lib:/opt/lib",
 	}
 	switch c.Runtime {
+	case "image": // whose files those are not
+		env = map[string]string{"PATH": defaultPath}
 	case "nodejs":
 		env["NODE_PATH"] = "/opt/nodejs/node_modules:/var/runtime/node_modules:/var/task"
 	case "python":
 		env["PYTHONPATH"] = "/var/runtime"
 	}
+	for _, text := range c.Image {
+		name, value, _ := strings.Cut(text, "=")
+		give(env, name, value)
+	}
 	for name, value := range c.User {
-		if name != "" && !Reserved(name) && !strings.ContainsAny(name, "=\x00") && !strings.Contains(value, "\x00") {
-			env[name] = value
-		}
+		give(env, name, value)
 	}
 	maps.Copy(env, map[string]string{
 		"_HANDLER":                        c.Handler,
@@ -65,7 +70,7 @@ func Environ(c EnvConfig) []string {
 		"LAMBDA_TASK_ROOT":                "/var/task",
 		"LAMBDA_RUNTIME_DIR":              "/var/runtime",
 	})
-	if c.Runtime == "provided" { // as on Lambda, which leaves it out there
+	if c.Runtime == "provided" || c.Runtime == "image" { // as on Lambda, which leaves it out there
 		delete(env, "AWS_EXECUTION_ENV")
 	}
 	for name, value := range map[string]string{
@@ -80,6 +85,13 @@ func Environ(c EnvConfig) []string {
 		out = append(out, name+"="+env[name])
 	}
 	return out
+}
+
+// give sets a variable that is not the platform's.
+func give(env map[string]string, name, value string) {
+	if name != "" && !Reserved(name) && !strings.ContainsAny(name, "=\x00") && !strings.Contains(value, "\x00") {
+		env[name] = value
+	}
 }
 
 var reserved = []string{

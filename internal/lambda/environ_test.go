@@ -21,6 +21,17 @@ func TestS8_Environ(t *testing.T) {
 		"LANG=en_US.UTF-8", "LD_LIBRARY_PATH=/var/task:/var/task/lib:/opt/lib", "MINE=1", "NODE_PATH=/opt/nodejs/node_modules:/var/runtime/node_modules:/var/task",
 		"PATH=/usr/local/bin:/usr/bin:/bin:/opt/bin", "TZ=Europe/Paris", "_HANDLER=index.handler",
 	})
+	image := Environ(EnvConfig{Runtime: "image", Function: "orders", User: map[string]string{"MINE": "owner's"}, Image: []string{
+		"PATH=/app", "MINE=image's", "ITS=a=b", "BARE", "AWS_REGION=evil", "AWS_EXECUTION_ENV=evil", "=evil", "NUL=a\x00b",
+	}})
+	for _, text := range []string{"PATH=/app", "MINE=owner's", "ITS=a=b", "BARE=", "AWS_REGION=local"} {
+		if !slices.Contains(image, text) {
+			t.Errorf("an image's environment lacks %s: %q", text, image)
+		}
+	}
+	if text := strings.Join(image, " "); strings.Contains(text, "evil") || strings.Contains(text, "LD_LIBRARY_PATH") || strings.Contains(text, "NUL") {
+		t.Errorf("an image's environment: %s", text)
+	}
 	python := Environ(EnvConfig{Runtime: "python"})
 	provided := Environ(EnvConfig{Runtime: "provided", Region: "eu-west-1"})
 	if !slices.Contains(python, "PYTHONPATH=/var/runtime") || !slices.Contains(provided, "AWS_REGION=eu-west-1") || slices.ContainsFunc(provided, func(s string) bool { return strings.HasPrefix(s, "AWS_EXECUTION_ENV") }) {
@@ -62,6 +73,9 @@ func TestS8_Find(t *testing.T) {
 	c := Client{Argv: []string{"node", "x"}}
 	same(t, c.Wrap("/opt/wrap").Argv, []string{"/opt/wrap", "node", "x"})
 	same(t, c.Wrap("").Argv, c.Argv)
+	same(t, c.Bound(256).Argv, c.Argv)
+	c.sizes = true
+	same(t, c.Bound(256).Argv, []string{"node", "-XX:MaxRAM=256m", "-XX:MaxRAMPercentage=60", "-XX:MinRAMPercentage=60", "x"})
 }
 
 func TestBootstrapHoldsEveryClient(t *testing.T) {

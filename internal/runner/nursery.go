@@ -53,7 +53,8 @@ func newNursery(r *Runner, want int) *nursery {
 // program starts cannot be added to one that runs.
 func (n *nursery) fits(v *function.Version) bool {
 	s := &v.Spec
-	return n.want > 0 && s.Runtime != function.Provided && len(s.Role.Exec) == 0 && len(s.Role.Secrets) == 0 &&
+	return n.want > 0 && s.Runtime != function.Provided && s.Runtime != function.Image &&
+		len(s.Role.Exec) == 0 && len(s.Role.Write) == 0 && len(s.Role.Secrets) == 0 &&
 		len(furtherPorts(s.Role.Egress)) == 0 && len(s.Role.AWS) == 0 && lambda.CanAttach(s.Env)
 }
 
@@ -178,6 +179,7 @@ func (r *Runner) raise(k kind) (*stem, error) {
 	if err != nil {
 		return nil, err
 	}
+	client = client.Bound(k.memory)
 	s := &stem{api: lambda.NewServer(lambda.About{}), l: r.newLayout(nil)}
 	spec := k.spec()
 	spec.ID = r.name("stem-" + string(k.runtime))
@@ -235,7 +237,7 @@ func (r *Runner) claim(e *environment, code []sandbox.Mount) (bool, error) {
 	err := errors.Join(s.box.Attach(code...), s.box.Thaw())
 	if err == nil {
 		e.serve(s.l.beyond())
-		err = s.api.Attach(lambda.Attachment{About: r.about(e), Env: r.environ(e)})
+		err = s.api.Attach(lambda.Attachment{About: r.about(e), Env: r.environ(e, nil)})
 	}
 	// The stem's place is counted, and so is the one e was given.
 	r.leave()

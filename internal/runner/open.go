@@ -83,7 +83,10 @@ func (r *Runner) mounts(ctx context.Context, v *function.Version) ([]sandbox.Mou
 	if err != nil {
 		return nil, fmt.Errorf("start version %d: %w", v.Number, err)
 	}
-	out := []sandbox.Mount{{Source: task, Target: "/var/task", Exec: true}}
+	var out []sandbox.Mount
+	if v.Spec.Runtime != function.Image { // which is the root itself
+		out = append(out, sandbox.Mount{Source: task, Target: "/var/task", Exec: true})
+	}
 	layers := make([]string, 0, len(v.Spec.Layers))
 	for _, d := range v.Spec.Layers {
 		dir, err := r.verified(ctx, redoubt.Digest(d))
@@ -116,31 +119,44 @@ func (r *Runner) verified(ctx context.Context, d redoubt.Digest) (string, error)
 // cold starts a sandbox for e.
 func (r *Runner) cold(ctx context.Context, e *environment, code []sandbox.Mount) error {
 	s := e.version.Spec
-	client, err := lambda.Find(string(s.Runtime), s.Handler, r.runtimes)
-	if err != nil {
-		return err
-	}
-	client = client.Wrap(s.Env[lambda.ExecWrapper])
 	l := r.newLayout(s.Role.Egress)
 	spec := kindOf(e.version).spec()
 	spec.ID = r.name(e.key.function)
-	spec.Argv, spec.Env = client.Argv, append(r.environ(e), client.Env...)
-	spec.Mounts = append(mountsOf(client.Mounts), code...)
+	fit := r.interpreted
+	if s.Runtime == function.Image {
+		fit = r.contained
+	}
+	if err := fit(e, &spec); err != nil {
+		return err
+	}
+	spec.Mounts = append(spec.Mounts, code...)
 	if e.secrets != "" {
 		spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: e.secrets, Target: secretsDir})
 	}
-	spec.Exec, spec.Ports = s.Role.Exec, l.list()
-	if w := s.Env[lambda.ExecWrapper]; w != "" {
-		if plain, err := lambda.Find(string(s.Runtime), s.Handler, r.runtimes); err == nil {
-			spec.Exec = append([]string{plain.Argv[0]}, spec.Exec...)
-		}
-	}
+	spec.Exec, spec.Write, spec.Ports = append(spec.Exec, s.Role.Exec...), s.Role.Write, l.list()
 	spec.Output, spec.OnExec = e.lines.write, e.onExec
 	e.api = lambda.NewServer(r.about(e))
+	var err error
 	if e.box, err = r.cfg.Host.Start(ctx, spec); err != nil {
 		return err
 	}
 	e.serve(l)
+	return nil
+}
+
+// interpreted makes spec start a runtime of ours.
+func (r *Runner) interpreted(e *environment, spec *sandbox.Spec) error {
+	s := e.version.Spec
+	client, err := lambda.Find(string(s.Runtime), s.Handler, r.runtimes)
+	if err != nil {
+		return err
+	}
+	client = client.Bound(s.Memory)
+	if w := s.Env[lambda.ExecWrapper]; w != "" {
+		spec.Exec = []string{client.Argv[0]}
+		client = client.Wrap(w)
+	}
+	spec.Argv, spec.Env, spec.Mounts = client.Argv, append(r.environ(e, nil), client.Env...), mountsOf(client.Mounts)
 	return nil
 }
 
@@ -162,12 +178,12 @@ func (r *Runner) about(e *environment) lambda.About {
 }
 
 // environ are the variables code starts with: Lambda's, the owner's, and where
-// to find us.
-func (r *Runner) environ(e *environment) []string {
+// to find us. An image brings some along.
+func (r *Runner) environ(e *environment, image []string) []string {
 	s := e.version.Spec
 	c := lambda.EnvConfig{
 		Runtime: string(s.Runtime), Handler: s.Handler, Function: e.key.function, Version: strconv.Itoa(e.key.version), Memory: s.Memory,
-		Region: region, API: apiAddr, User: s.Env, LogStream: e.since.UTC().Format("2006/01/02/") + "[" + strconv.Itoa(e.key.version) + "]" + strconv.FormatUint(r.seq.Load(), 36),
+		Region: region, API: apiAddr, Image: image, User: s.Env, LogStream: e.since.UTC().Format("2006/01/02/") + "[" + strconv.Itoa(e.key.version) + "]" + strconv.FormatUint(r.seq.Load(), 36),
 	}
 	if e.start == function.Claimed {
 		c.InitType = "provisioned-concurrency"
@@ -176,13 +192,14 @@ func (r *Runner) environ(e *environment) []string {
 		// Whoever asks is known by where; SDKs do not ask unsigned, though.
 		c.AccessKey, c.SecretKey = "redoubt", "redoubt"
 	}
-	return append(lambda.Environ(c), r.endpoints(s.Role)...)
+	return append(lambda.Environ(c), r.endpoints(&s)...)
 }
 
 // endpoints send SDKs to us, for services whose AWS namesake the role does not
 // reach.
-func (r *Runner) endpoints(role function.Role) []string {
+func (r *Runner) endpoints(spec *function.Spec) []string {
 	var out []string
+	role := spec.Role
 	if r.cfg.Internal != nil {
 		out = append(out, "REDOUBT_API=http://"+internalAddr)
 		for _, s := range []string{"lambda", "s3"} {
@@ -191,10 +208,19 @@ func (r *Runner) endpoints(role function.Role) []string {
 			}
 		}
 	}
-	if r.cfg.Authority != nil && len(role.AWS) > 0 {
-		out = append(out, "NODE_EXTRA_CA_CERTS="+caPath, "AWS_CA_BUNDLE="+bundlePath, "SSL_CERT_FILE="+bundlePath, "REQUESTS_CA_BUNDLE="+bundlePath)
+	if r.intercepts(role) {
+		own, all := path.Join(runtimeDir, caName), path.Join(runtimeDir, bundleName)
+		if spec.Runtime == function.Image {
+			own, all = path.Join(trustDir, caName), path.Join(trustDir, bundleName)
+		}
+		out = append(out, "NODE_EXTRA_CA_CERTS="+own, "AWS_CA_BUNDLE="+all, "SSL_CERT_FILE="+all, "REQUESTS_CA_BUNDLE="+all)
 	}
 	return out
+}
+
+// intercepts says whether code talks to AWS by way of certificates of ours.
+func (r *Runner) intercepts(role function.Role) bool {
+	return r.cfg.Authority != nil && len(role.AWS) > 0
 }
 
 func reachesAWS(role function.Role, service string) bool {
@@ -206,10 +232,13 @@ func reachesAWS(role function.Role, service string) bool {
 	return false
 }
 
-// Where code finds the certificates it needs for AWS.
+// Where code finds the certificates it needs for AWS. What an image has at the
+// first directory is its own.
 const (
-	caPath     = "/var/runtime/ca.pem"
-	bundlePath = "/var/runtime/ca-bundle.pem"
+	runtimeDir = "/var/runtime"
+	trustDir   = "/run/redoubt"
+	caName     = "ca.pem"
+	bundleName = "ca-bundle.pem"
 )
 
 // writeAuthority puts our certificate authority where runtimes look.
@@ -222,8 +251,8 @@ func (r *Runner) writeAuthority() error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("read certificates of this machine: %w", err)
 	}
-	for name, text := range map[string][]byte{caPath: own, bundlePath: append(system, own...)} {
-		if err := os.WriteFile(filepath.Join(r.runtimes, path.Base(name)), text, 0o644); err != nil {
+	for name, text := range map[string][]byte{caName: own, bundleName: append(system, own...)} {
+		if err := os.WriteFile(filepath.Join(r.runtimes, name), text, 0o644); err != nil {
 			return fmt.Errorf("write certificates for functions: %w", err)
 		}
 	}

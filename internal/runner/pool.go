@@ -32,6 +32,8 @@ type pool struct {
 	starting int
 	line     []chan handed // calls that wait, first come first
 	retired  bool
+	warm     int       // how many to keep ready
+	failed   time.Time // when one that nobody waited for could not be started last
 }
 
 // handed is what a call in line gets: an environment, or why there is none.
@@ -41,7 +43,20 @@ type handed struct {
 }
 
 func newPool(r *Runner, key poolKey, v *function.Version) *pool {
-	return &pool{r: r, key: key, version: v, all: map[*environment]struct{}{}}
+	p := &pool{r: r, key: key, version: v, all: map[*environment]struct{}{}}
+	p.follow(r.cfg.Live == nil)
+	return p
+}
+
+// follow says whether callers are sent to this version, so that it is to be
+// kept warm.
+func (p *pool) follow(live bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.warm = 0
+	if live {
+		p.warm = min(p.version.Spec.Concurrency.Warm, p.most())
+	}
 }
 
 // take lends an environment, waiting in line where none is free.
@@ -118,6 +133,9 @@ func (p *pool) start() {
 		if len(p.line) > 0 {
 			p.line[0] <- handed{err: err}
 			p.line = slices.Delete(p.line, 0, 1)
+		} else {
+			p.failed = p.r.cfg.Clock()
+			p.r.log.Warn("environment not kept warm", "function", p.key.function, "version", p.key.version, "error", err)
 		}
 		p.grow()
 		p.mu.Unlock()
@@ -175,25 +193,28 @@ func (p *pool) drop(e *environment) {
 	}
 }
 
+// restAfter is how long code that does not start is left alone where no call
+// wants it.
+const restAfter = time.Minute
+
 // sweep ends what has been idle too long, starts what is to be kept warm, and
 // reports whether the pool can go.
 func (p *pool) sweep(now time.Time) (empty bool) {
-	c := p.version.Spec.Concurrency
-	limit := time.Duration(c.Idle) * time.Second
+	limit := time.Duration(p.version.Spec.Concurrency.Idle) * time.Second
 	var old []*environment
 	p.mu.Lock()
-	spare := len(p.all) - c.Warm
+	spare := len(p.all) - p.warm
 	for _, e := range p.idle {
 		if spare > 0 && now.Sub(e.idleSince) >= limit {
 			old = append(old, e)
 			spare--
 		}
 	}
-	for !p.retired && len(p.all)+p.starting < min(c.Warm, p.most()) {
+	for !p.retired && len(p.all)+p.starting < p.warm && now.Sub(p.failed) > restAfter {
 		p.starting++
 		go p.start()
 	}
-	empty = len(p.all) == 0 && p.starting == 0 && len(p.line) == 0
+	empty = len(p.all) == 0 && p.starting == 0 && len(p.line) == 0 && p.warm == 0
 	p.mu.Unlock()
 	for _, e := range old {
 		p.drop(e)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net/http"
 	"os"
@@ -38,6 +39,10 @@ type Config struct {
 	Dir     string // for what is mounted into sandboxes: runtime clients, secrets
 	Stems   int    // pre-started runtimes of each kind that is in use; 0 starts none
 
+	// Live names the functions and versions that callers are sent to: those are
+	// kept as warm as they say without a first call, and others no longer are.
+	// Run asks again and again. Nil keeps warm whatever was called.
+	Live func(ctx context.Context) iter.Seq2[string, *function.Version]
 	// Judge is asked about everything code does, granted or not, and may
 	// refuse what the role grants; it cannot grant. Nil judges nothing.
 	Judge func(Deed) redoubt.Verdict
@@ -135,16 +140,17 @@ func (r *Runner) Run(ctx context.Context) error {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {
+		r.sweep(ctx)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			r.sweep()
 		}
 	}
 }
 
-func (r *Runner) sweep() {
+func (r *Runner) sweep(ctx context.Context) {
+	r.follow(ctx)
 	now := r.cfg.Clock()
 	for _, p := range r.all() {
 		if p.sweep(now) {
@@ -152,6 +158,28 @@ func (r *Runner) sweep() {
 		}
 	}
 	r.stems.fill()
+}
+
+// follow has pools for the versions that are to be warm, and lets those go
+// cold that callers are no longer sent to.
+func (r *Runner) follow(ctx context.Context) {
+	if r.cfg.Live == nil {
+		return
+	}
+	live := map[poolKey]bool{}
+	for name, v := range r.cfg.Live(ctx) {
+		if v.Spec.Concurrency.Warm == 0 || v.Spec.PerTenant {
+			continue
+		}
+		p, err := r.pool(&Call{Ref: function.Ref{Name: name}, Version: v})
+		if err != nil {
+			return
+		}
+		live[p.key] = true
+	}
+	for _, p := range r.all() {
+		p.follow(live[p.key])
+	}
 }
 
 func (r *Runner) all() []*pool {

@@ -235,15 +235,15 @@ func TestPoolGrowsToItsLimitAndShrinksToNothing(t *testing.T) {
 	if n := len(b.Status("f")); n != 3 {
 		t.Errorf("%d environments for a concurrency of 3", n)
 	}
-	b.sweep()
+	b.sweep(t.Context())
 	if n := len(b.Status("f")); n != 3 {
 		t.Errorf("%d environments right after use", n)
 	}
 	mu.Lock()
 	now = now.Add(2 * time.Minute)
 	mu.Unlock()
-	b.sweep()
-	b.sweep()
+	b.sweep(t.Context())
+	b.sweep(t.Context())
 	if n := len(b.Status("")); n != 0 || b.total.Load() != 0 {
 		t.Errorf("%d environments after a long idle time, %d counted", n, b.total.Load())
 	}

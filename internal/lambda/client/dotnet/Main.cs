@@ -107,6 +107,7 @@ namespace Redoubt
             Environment.SetEnvironmentVariable("_REDOUBT_STEM", null);
             foreach (var pair in (Dictionary<string, object>)doc["env"]) Environment.SetEnvironmentVariable(pair.Key, (string)pair.Value);
             Environment.SetEnvironmentVariable("_HANDLER", (string)doc["handler"]);
+            Directory.SetCurrentDirectory(Variable("LAMBDA_TASK_ROOT", "/var/task")); // the code was not there when this started
         }
     }
 }
