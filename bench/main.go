@@ -37,6 +37,7 @@ var measures = []measure{
 	{"front", measureFront},
 	{"decide", measureDecide},
 	{"sign", measureSign},
+	{"fleet", measureFleet},
 	{"kill", measureKill},
 }
 
