@@ -21,9 +21,10 @@ func newApplyCommand() *cobra.Command {
 	var dry bool
 	cmd := &cobra.Command{
 		Use:   "apply -f FILE",
-		Short: "Write policies and profiles from files",
-		Long: `Writes the policies and profiles of a file, a folder or standard input (-). All documents
-are checked first, here and by the console; with an error in any of them nothing is written.
+		Short: "Write policies, profiles, functions and what belongs to them from files",
+		Long: `Writes the documents of a file, a folder or standard input (-): kinds Policy, Profile, Function, Route,
+AccessPolicy and FunctionModel. Code of a function is found beside its file. All documents are
+checked first, here and by the console; with an error in any of them nothing is written.
 Policies are in force on every node within a second.
 
 --dry-run writes nothing and shows what each policy would have changed on recorded events.`,
@@ -75,6 +76,9 @@ Policies are in force on every node within a second.
 }
 
 func (d *document) name() string {
+	if d.item != nil {
+		return d.item.name()
+	}
 	if d.policy != nil {
 		return "policy " + d.policy.Name
 	}
@@ -107,7 +111,11 @@ func plan(ctx context.Context, c *api.Client, docs []document) ([]step, error) {
 	var problems []string
 	for _, d := range docs {
 		outcome, err := compare(ctx, c, &d)
-		if err == nil && d.policy != nil && outcome != "unchanged" {
+		switch {
+		case err != nil || outcome == "unchanged":
+		case d.item != nil:
+			err = d.item.check(ctx, c)
+		case d.policy != nil:
 			_, err = c.PutPolicy(ctx, d.policy.Name, d.source, true)
 		}
 		switch {
@@ -128,7 +136,9 @@ func plan(ctx context.Context, c *api.Client, docs []document) ([]step, error) {
 func compare(ctx context.Context, c *api.Client, d *document) (string, error) {
 	var same bool
 	var err error
-	if d.policy != nil {
+	if d.item != nil {
+		same, err = d.item.same(ctx, c)
+	} else if d.policy != nil {
 		var now api.PolicyDocument
 		now, err = c.Policy(ctx, d.policy.Name)
 		same = samePolicy(now.Policy, *d.policy) && strings.TrimSpace(now.Source) == strings.TrimSpace(d.source)
@@ -172,6 +182,8 @@ func carryOut(ctx context.Context, c *api.Client, w io.Writer, steps []step) err
 		var err error
 		switch {
 		case s.outcome == "unchanged":
+		case s.item != nil:
+			err = s.item.write(ctx, c)
 		case s.policy != nil:
 			_, err = c.PutPolicy(ctx, s.policy.Name, s.source, false)
 		default:

@@ -19,13 +19,14 @@ import (
 	"redoubt.dev/redoubt/internal/profile"
 )
 
-// A document is one policy or profile as a person keeps it in a file: YAML
-// with apiVersion, kind Policy or Profile, and a spec.
+// A document is one thing as a person keeps it in a file: YAML with apiVersion,
+// a kind, and a spec. One of its last three fields is set.
 type document struct {
 	from    string // file and line, for messages
 	source  string // YAML
 	policy  *policy.Policy
 	profile *profile.Profile
+	item    item
 }
 
 const (
@@ -66,7 +67,7 @@ func readDocuments(name string, in io.Reader) ([]document, error) {
 		return nil, fault.New(fault.Invalid, "nothing was applied:\n%s", strings.Join(problems, "\n"))
 	}
 	if len(all) == 0 {
-		return nil, fault.New(fault.Invalid, "%s holds no policy and no profile", name)
+		return nil, fault.New(fault.Invalid, "%s holds nothing that can be applied: no document of kind Policy, Profile, Function, Route, AccessPolicy or FunctionModel", name)
 	}
 	return all, nil
 }
@@ -146,6 +147,16 @@ func parseDocuments(name string, raw []byte) (docs []document, problems []string
 				continue
 			}
 			docs = append(docs, document{from: fmt.Sprintf("%s:%d", name, p.line+1), source: p.text, profile: pr})
+			continue
+		}
+		if read := itemKinds[head.Kind]; read != nil {
+			i, wrong := read(name, p.text)
+			for _, w := range wrong {
+				at(max(1, w.number), line{path: w.path, message: w.message}.String())
+			}
+			if i != nil {
+				docs = append(docs, document{from: fmt.Sprintf("%s:%d", name, p.line+1), source: p.text, item: i})
+			}
 			continue
 		}
 		policies, wrong := policy.Parse([]byte(p.text))
