@@ -62,6 +62,7 @@ type Gateway struct {
 	log       *slog.Logger
 	metrics   *metrics
 	limits    *limiter
+	room      *room
 	journal   *journal
 	flow      *flow
 	under     sync.Map // invocation ID → *call, while it runs
@@ -99,6 +100,7 @@ func New(ctx context.Context, cfg Config) (*Gateway, error) {
 	g := &Gateway{cfg: cfg, log: cfg.Log, drained: make(chan struct{}), fresh: make(chan struct{}, 1), wake: newBell(), heard: newBell(), transport: newTransport()}
 	g.metrics = newMetrics(cfg.Metrics, g)
 	g.limits = newLimiter(cfg.Limits, cfg.Counts, cfg.Clock)
+	g.room = &room{most: mostHeld}
 	j, left, err := openJournal(filepath.Join(cfg.Dir, "journal"))
 	if err != nil {
 		return nil, err

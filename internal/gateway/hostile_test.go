@@ -22,8 +22,7 @@ import (
 
 func TestS3_DisabledCallerHasNoRetries(t *testing.T) {
 	ran, hold := make(chan string, 8), make(chan struct{})
-	var g *gate
-	g = newGate(t, code(func(c *runner.Call) (*runner.Result, error) {
+	g := newGate(t, code(func(c *runner.Call) (*runner.Result, error) {
 		ran <- c.ID
 		<-hold
 		return &runner.Result{Outcome: function.Failed}, nil
@@ -295,4 +294,51 @@ func TestS16_SessionIsItsMakersAlone(t *testing.T) {
 		t.Error("a disabled sensor was heard")
 	}
 	g.recorded("heat", 1)
+}
+
+func TestBodiesAreBoundedTogether(t *testing.T) {
+	arrived, hold := make(chan bool, 1), make(chan struct{})
+	var calls atomic.Int32
+	g := newGate(t, code(func(c *runner.Call) (*runner.Result, error) {
+		if calls.Add(1) == 1 {
+			arrived <- true
+			<-hold
+		}
+		return succeed(`{"statusCode":200}`)
+	}), nil)
+	g.room.most = 1 << 20
+	g.deploy("open", func(s *function.Spec) {
+		s.Triggers = []function.Trigger{{HTTP: &function.HTTPTrigger{Method: "POST", Path: "/open", Auth: "none"}}}
+	})
+	g.permit("* function:Invoke function/open*")
+	large := strings.Repeat("x", 800<<10)
+	first := make(chan int, 1)
+	go func() {
+		res, err := http.Post(g.server.URL+"/open", "text/plain", strings.NewReader(large))
+		if err != nil {
+			t.Error(err)
+			first <- 0
+			return
+		}
+		res.Body.Close()
+		first <- res.StatusCode
+	}()
+	select {
+	case <-arrived:
+	case got := <-first:
+		t.Fatalf("the first call was answered with %d at once", got)
+	}
+	res, body := g.ask("POST", "/open", "", large)
+	status(t, res, body, 503)
+	res, body = g.invoke("open", g.token("alice"), `"`+large+`"`)
+	status(t, res, body, 503)
+	res, body = g.ask("POST", "/open", "", large[:freeBytes])
+	status(t, res, body, 200)
+	close(hold)
+	if got := <-first; got != 200 {
+		t.Errorf("the call that held its body: %d", got)
+	}
+	eventually(t, "room", func() bool { return g.room.held.Load() == 0 })
+	res, body = g.ask("POST", "/open", "", large)
+	status(t, res, body, 200)
 }

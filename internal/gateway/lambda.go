@@ -96,7 +96,7 @@ func (g *Gateway) lambda(a *answer, r *http.Request, c *call, stream bool) (err 
 		c.context = string(raw)
 	}
 	c.load = func(c *call) error {
-		c.payload, err = io.ReadAll(r.Body)
+		c.payload, err = g.room.read(c, r.Body)
 		if err == nil && len(c.payload) > 0 && !json.Valid(c.payload) {
 			return refuse(function.Refused, 400, "InvalidRequestContentException", "the event is not JSON")
 		}

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"errors"
-	"io"
 	"maps"
 	"net/http"
 	"net/netip"
@@ -160,10 +159,11 @@ func (v *visit) within(from *inside) error {
 
 // load reads the body and makes it ready for whoever judges it.
 func (v *visit) load(c *call) error {
-	body, err := io.ReadAll(v.r.Body)
+	body, err := v.g.room.read(c, v.r.Body)
 	if err != nil {
 		var big *http.MaxBytesError
-		if errors.As(err, &big) || fault.Of(err) != fault.Internal {
+		var full *refusal
+		if errors.As(err, &big) || errors.As(err, &full) || fault.Of(err) != fault.Internal {
 			return err
 		}
 		return refuse(function.Abandoned, http.StatusRequestTimeout, "RequestTimeoutException", "the body did not arrive whole")
