@@ -133,13 +133,14 @@ func (c *Console) usage(ctx context.Context, f *usageFilter) (*out[api.Usage], e
 	if err != nil {
 		return nil, err
 	}
-	if until.IsZero() {
+	q := store.UsageQuery{Function: f.Function, Caller: f.Caller, Until: until}
+	if until.IsZero() { // the query has no end: this hour is not over
 		until = c.clock()
 	}
 	if since.IsZero() {
 		since = until.Add(-24 * time.Hour)
 	}
-	q := store.UsageQuery{Function: f.Function, Caller: f.Caller, Since: since, Until: until}
+	q.Since = since
 	for by := range strings.SplitSeq(f.By, ",") {
 		switch strings.TrimSpace(by) {
 		case "":
