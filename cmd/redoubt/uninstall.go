@@ -136,6 +136,7 @@ func (u *uninstall) functions(dir string) {
 	if err != nil {
 		return // there were none
 	}
+	u.unmount(dir)
 	for _, e := range entries {
 		if e.Name() == "secrets" {
 			u.remove(filepath.Join(dir, "secrets")) // only where it is empty
@@ -150,6 +151,36 @@ func (u *uninstall) functions(dir string) {
 		fmt.Fprintf(u.out, "removed %s\n", plain(name))
 	}
 	u.remove(dir)
+}
+
+// unmount lets go of what a killed redoubt had mounted below dir, as the
+// memory that secrets lie in.
+func (u *uninstall) unmount(dir string) {
+	whole, err := filepath.Abs(dir)
+	if err == nil {
+		whole, err = filepath.EvalSymlinks(whole)
+	}
+	mounts, err2 := os.ReadFile("/proc/self/mounts")
+	if err := errors.Join(err, err2); err != nil {
+		u.errs = append(u.errs, err)
+		return
+	}
+	for line := range strings.Lines(string(mounts)) {
+		f := strings.Fields(line)
+		if len(f) < 2 {
+			continue
+		}
+		at := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(f[1])
+		if !strings.HasPrefix(at, whole+"/") {
+			continue
+		}
+		if err := syscall.Unmount(at, syscall.MNT_DETACH); err != nil {
+			u.errs = append(u.errs, fmt.Errorf("unmount %s: %w", at, err))
+			continue
+		}
+		u.removed++
+		fmt.Fprintf(u.out, "unmounted %s\n", plain(at))
+	}
 }
 
 // claim takes the lock that a running redoubt would hold; nil where there is
