@@ -136,10 +136,11 @@ var address = regexp.MustCompile(`https://[0-9.:\[\]a-z]+`)
 
 func (b *box) start() {
 	b.t.Helper()
-	args := append([]string{b.role, "--state", b.state, "--listen", "127.0.0.1:0", "--link-listen", "127.0.0.1:0", "--token-file", filepath.Join(b.state, "token")}, b.args...)
+	args := []string{b.role, "--state", b.state, "--listen", "127.0.0.1:0", "--link-listen", "127.0.0.1:0", "--token-file", filepath.Join(b.state, "token")}
 	if b.role == "up" {
 		args = append(args, "--gateway-listen", "127.0.0.1:0")
 	}
+	args = append(args, b.args...) // a test's own come last and win
 	b.cmd = exec.Command(build(b.t), args...)
 	b.log = &lockedBuffer{}
 	out, err := b.cmd.StdoutPipe()
