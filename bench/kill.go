@@ -32,6 +32,7 @@ type storm struct {
 	answered map[string]outcome // by invocation
 	ran      map[string]int     // by the call's own name
 	broken   int                // no answer at all
+	refusal  string             // the first
 	killed   int
 }
 
@@ -153,8 +154,9 @@ func (t *storm) call(client *http.Client, p *platform, name string, async bool) 
 		return
 	}
 	res, err := client.Do(r)
+	var body []byte
 	if err == nil {
-		_, err = io.Copy(io.Discard, res.Body)
+		body, err = io.ReadAll(res.Body)
 		res.Body.Close()
 	}
 	t.mu.Lock()
@@ -162,6 +164,9 @@ func (t *storm) call(client *http.Client, p *platform, name string, async bool) 
 	if err != nil {
 		t.broken++
 		return
+	}
+	if res.StatusCode >= 300 && t.refusal == "" {
+		t.refusal = fmt.Sprintf(" (the first: %s)", body)
 	}
 	t.answered[res.Header.Get("X-Amzn-RequestId")] = outcome{name, async, res.StatusCode, res.Header.Get("X-Amz-Function-Error") != ""}
 }
@@ -227,8 +232,8 @@ func (t *storm) judge(ctx context.Context, p *platform, took time.Duration) ([]r
 	return []row{{
 		bar:    fmt.Sprintf("%d concurrent callers for %v, sandboxes killed at random", stormCallers, took),
 		target: "each accepted call has one recorded result; none run twice but asynchronous ones",
-		figure: fmt.Sprintf("%d calls, %d sandboxes killed; %d without a record, %d records too many, %d answers unlike their record, %d run twice, %d without any answer; %d ended with an error by a kill, %d asynchronous ones were run again, %d were refused; load average %s",
-			len(t.answered), t.killed, missing, surplus, unlike, twice, t.broken, failed, again, refused, loadAverage()),
+		figure: fmt.Sprintf("%d calls, %d sandboxes killed; %d without a record, %d records too many, %d answers unlike their record, %d run twice, %d without any answer; %d ended with an error by a kill, %d asynchronous ones were run again, %d were refused%s; load average %s",
+			len(t.answered), t.killed, missing, surplus, unlike, twice, t.broken, failed, again, refused, t.refusal, loadAverage()),
 		passed: pass(ok),
 	}}, nil
 }

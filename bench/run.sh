@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures the published figures (docs/BENCHMARKS.md). Installs what it compares
 # with, as root, from Debian; starts nothing that it does not end.
-#   bench/run.sh [-only NAME,…] [-quick] [-v] [-write docs/BENCHMARKS.md] [-redoubt BINARY]
+#   bench/run.sh [-only NAME,…] [-quick] [-storm 10m] [-v] [-write docs/BENCHMARKS.md] [-redoubt BINARY]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 need=()
@@ -10,6 +10,9 @@ want wrk wrk
 want gcc gcc
 want curl curl
 want bpftrace bpftrace
+want node nodejs
+want javac default-jdk-headless
+[ -x /usr/bin/python3 ] || need+=(python3)
 [ -x /sbin/auditctl ] || [ -x /usr/sbin/auditctl ] || need+=(auditd)
 if [ ${#need[@]} -gt 0 ]; then
   export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 # an installed auditd does not start by itself
